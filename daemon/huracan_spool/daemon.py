@@ -1,0 +1,108 @@
+"""From the command line to a running service: signals, reload, and what ends with which exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import structlog
+
+from huracan_spool import __version__, logs, wiring
+from huracan_spool.errors import HuracanSpoolError
+from huracan_spool.service import Service
+from huracan_spool.settings import ConfigurationError, Settings
+from huracan_spool.systemd import notify
+
+GRACE = 3.0  # seconds that a cancelled attempt has to let go of its files
+
+
+class Daemon:
+    """Runs one `Service` after the other: a reload ends one, as a stop would, and begins the next.
+
+    In the spool lies all that the next one needs, so nothing is handed over.
+    """
+
+    def __init__(self, load: Callable[[], Settings], settings: Settings) -> None:
+        self._load = load
+        self._settings = settings
+        self._reloading = False
+        self._stopping = False
+        self._service: Service | None = None
+        self._log = structlog.get_logger()
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises what `wiring.built` and `Service.run` raise."""
+        self._take_signals()
+        begin = True
+        while begin:
+            self._reloading = False
+            begin_logging(self._settings)
+            for warning in self._settings.warnings:
+                self._log.warning("configuration_is_odd", warning=warning)
+            self._log.info("daemon_starting", version=__version__, pid=os.getpid(), spool=self._settings.spool.path)
+            async with wiring.built(self._settings) as service:
+                self._service = service
+                if not self._stopping:
+                    await service.run()
+                self._service = None
+            begin = self._reloading and not self._stopping
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._rescan)
+
+    def _stop(self, name: str) -> None:
+        if self._stopping:
+            self._log.warning("leaving_at_once", signal=name)
+            os._exit(0)  # a kill at any instant is safe: the spool is the queue
+        self._stopping = True
+        seconds = self._settings.upload.drain_timeout
+        self._log.info("daemon_stopping", signal=name, drain_seconds=seconds)
+        if self._service is not None:
+            self._service.stop()
+        # A thread in the middle of a large copy can't be cancelled.
+        asyncio.get_running_loop().call_later(seconds + GRACE, os._exit, 0)
+
+    def _reload(self) -> None:
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self._settings = self._load()
+        except ConfigurationError as error:
+            problems = [str(problem) for problem in error.problems]
+            self._log.error("configuration_refused", problems=problems, action="going on with the old one")
+            notify("READY=1")
+            return
+        self._log.info("configuration_reloaded")
+        self._reloading = True
+        if self._service is not None:
+            self._service.stop()
+
+    def _rescan(self) -> None:
+        self._log.info("rescan_asked_for", signal="SIGUSR1")
+        if self._service is not None:
+            self._service.rescan_now()
+
+
+def begin_logging(settings: Settings) -> None:
+    for secret in settings.secrets():
+        logs.hide(secret.reveal())
+    logs.configure(settings.log.format, settings.log.level, journal=logs.is_journal(os.environ))
+
+
+def serve(load: Callable[[], Settings], settings: Settings) -> None:
+    """Run the daemon until it is told to stop.
+
+    Raises `SpoolBusy`, `UnsafeSpool`, `SpoolReplaced`, `OSError`, or what killed a background task.
+    """
+    os.umask(0o027)  # receipts and failed/ are readable by the group, for nobody else
+    try:
+        asyncio.run(Daemon(load, settings).run())
+    except BaseExceptionGroup as failures:
+        expected = failures.subgroup(HuracanSpoolError)
+        raise (expected.exceptions[0] if expected else failures) from failures

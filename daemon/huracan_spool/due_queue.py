@@ -1,0 +1,89 @@
+"""Who goes first: due times, and one lane for each symbol and date. Pure; `now` is an argument.
+
+Runs of one lane write to the same folder of the store, so only one of them is under way at a time; all else
+goes in parallel. A run's lane is known once its manifest has been read, so it is named when the run starts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from itertools import count
+
+
+@dataclass
+class DueQueue:
+    """Times are monotonic seconds."""
+
+    _due: dict[str, float] = field(default_factory=dict)
+    _heap: list[tuple[float, int, str]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+    _under_way: dict[str, Hashable | None] = field(default_factory=dict)
+    _parked: dict[Hashable, deque[str]] = field(default_factory=lambda: defaultdict(deque))
+    _again: dict[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Runs waiting, for their time or for their lane."""
+        return len(self._due) + sum(map(len, self._parked.values()))
+
+    @property
+    def under_way(self) -> frozenset[str]:
+        return frozenset(self._under_way)
+
+    def add(self, run: str, due: float) -> None:
+        """Let `run` be due at `due`, or earlier if it already was; while it is under way, afterwards."""
+        if run in self._under_way:
+            self._again[run] = min(due, self._again.get(run, due))
+        elif not any(run in waiting for waiting in self._parked.values()):
+            self._schedule(run, min(due, self._due.get(run, due)))
+
+    def take(self, now: float) -> str | None:
+        """The next run whose time has come; it is under way until `done`."""
+        while self._heap and self._heap[0][0] <= now:
+            due, _, run = heapq.heappop(self._heap)
+            if self._due.get(run) == due:  # else: an entry that a later `add` replaced
+                del self._due[run]
+                self._under_way[run] = None
+                return run
+        return None
+
+    def enter(self, run: str, lane: Hashable) -> bool:
+        """Take the lane for a run under way; False parks the run until the lane is free."""
+        if lane in self._under_way.values():
+            del self._under_way[run]
+            self._parked[lane].append(run)
+            return False
+        self._under_way[run] = lane
+        return True
+
+    def done(self, run: str, now: float, again_at: float | None = None) -> None:
+        """End a run's turn; it comes again at `again_at`, or when an `add` meanwhile asked for it."""
+        lane = self._under_way.pop(run)
+        wishes = [due for due in (again_at, self._again.pop(run, None)) if due is not None]
+        if wishes:
+            self._schedule(run, min(wishes))
+        if lane in self._parked:
+            self._schedule(self._parked[lane].popleft(), now)
+            if not self._parked[lane]:
+                del self._parked[lane]
+
+    def discard(self, run: str) -> None:
+        """Forget a run that waits; one under way ends by itself."""
+        self._due.pop(run, None)
+        self._again.pop(run, None)
+
+    def all_due(self, now: float) -> None:
+        """Let every waiting run be due now."""
+        for run in list(self._due):
+            self._schedule(run, now)
+
+    def next_due(self) -> float | None:
+        while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _schedule(self, run: str, due: float) -> None:
+        self._due[run] = due
+        heapq.heappush(self._heap, (due, next(self._order), run))

@@ -1,0 +1,172 @@
+"""Progress and history in SQLite: attempts, why runs wait, and when a run was first tried.
+
+Losing it loses no run and nothing of what is promised: the spool is the queue, receipts are the commit records,
+and the store itself knows what it has. So a damaged file is put aside and a new one begun.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    run TEXT NOT NULL,               -- as its manifest is named
+    manifest_sha256 TEXT NOT NULL,   -- the same name with another manifest is another submission
+    queued_at TEXT NOT NULL,         -- RFC 3339, UTC, as every time here
+    started_at TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    waits_because TEXT,
+    due_at TEXT,
+    PRIMARY KEY (run, manifest_sha256)
+) STRICT;
+CREATE TABLE IF NOT EXISTS first_tries (
+    digest TEXT PRIMARY KEY,         -- of the run
+    uploaded_at TEXT NOT NULL        -- what its record says, on every attempt
+) STRICT;
+CREATE TABLE IF NOT EXISTS pause (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    since TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    hint TEXT NOT NULL
+) STRICT;
+"""
+
+# Every statement that is not the schema, by what it is for.
+_QUEUED = "INSERT OR IGNORE INTO runs (run, manifest_sha256, queued_at) VALUES (?, ?, ?)"
+_STARTED = (
+    "UPDATE runs SET attempts = attempts + 1, started_at = coalesce(started_at, ?),"
+    " waits_because = NULL, due_at = NULL WHERE run = ? AND manifest_sha256 = ?"
+    " RETURNING attempts, queued_at, started_at"
+)
+_WAITS = "UPDATE runs SET waits_because = ?, due_at = ? WHERE run = ?"
+_SETTLED = "DELETE FROM runs WHERE run = ?"
+_FIRST_TRY = "INSERT OR IGNORE INTO first_tries (digest, uploaded_at) VALUES (?, ?)"
+_UPLOADED_AT = "SELECT uploaded_at FROM first_tries WHERE digest = ?"
+_FORGET_TRIES = "DELETE FROM first_tries WHERE uploaded_at < ?"
+_PAUSED = "INSERT OR REPLACE INTO pause (only_row, since, reason, hint) VALUES (1, ?, ?, ?)"
+_RESUMED = "DELETE FROM pause"
+_WAITING_RUNS = "SELECT run, attempts, queued_at, waits_because, due_at FROM runs ORDER BY queued_at, run"
+_PAUSE = "SELECT since, reason, hint FROM pause"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`number` counts from 1 over restarts of the daemon."""
+
+    number: int
+    queued_at: str
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRun:
+    run: str
+    attempts: int
+    queued_at: str
+    waits_because: str | None
+    due_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPause:
+    since: str
+    reason: str
+    hint: str
+
+
+class Ledger:
+    """One connection, used by one thread at a time. Raises `sqlite3.Error` when the disk refuses."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def begin(self, run: str, manifest_sha256: str, now: str) -> Attempt:
+        with self._lock, self._connection:
+            self._connection.execute(_QUEUED, (run, manifest_sha256, now))
+            row = self._connection.execute(_STARTED, (now, run, manifest_sha256)).fetchone()
+        return Attempt(*row)
+
+    def first_try(self, digest: str, now: str) -> str:
+        """The time that the record of this run states: `now` the first time, the same ever after."""
+        with self._lock, self._connection:
+            self._connection.execute(_FIRST_TRY, (digest, now))
+            return str(self._connection.execute(_UPLOADED_AT, (digest,)).fetchone()[0])
+
+    def waits(self, run: str, because: str, due_at: str) -> None:
+        self._write(_WAITS, because, due_at, run)
+
+    def settled(self, run: str) -> None:
+        self._write(_SETTLED, run)
+
+    def forget_tries_before(self, moment: str) -> None:
+        self._write(_FORGET_TRIES, moment)
+
+    def paused(self, since: str, reason: str, hint: str) -> None:
+        self._write(_PAUSED, since, reason, hint)
+
+    def resumed(self) -> None:
+        self._write(_RESUMED)
+
+    def waiting_runs(self) -> list[WaitingRun]:
+        with self._lock:
+            return [WaitingRun(*row) for row in self._connection.execute(_WAITING_RUNS)]
+
+    def pause(self) -> AccountPause | None:
+        with self._lock:
+            row = self._connection.execute(_PAUSE).fetchone()
+        return AccountPause(*row) if row else None
+
+    def _write(self, statement: str, *values: str) -> None:
+        with self._lock, self._connection:
+            self._connection.execute(statement, values)
+
+
+def open_ledger(path: Path) -> Ledger:
+    """The daemon's ledger. A file that is no sound database is kept as `….damaged`, and a new one begun."""
+    try:
+        return Ledger(_connect(path))
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # the disk, not the file
+            raise
+        structlog.get_logger().warning(
+            "ledger_damaged", path=path, error=str(error), action="kept as .damaged, a new one begun"
+        )
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(path.with_name(path.name + suffix + ".damaged"))
+        return Ledger(_connect(path))
+
+
+def read_ledger(path: Path) -> Ledger | None:
+    """For a look from outside, while a daemon may be writing; None when there is none to read."""
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=2)
+        connection.execute("SELECT 1 FROM runs LIMIT 1")
+    except sqlite3.Error:
+        return None
+    return Ledger(connection)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a lost last row is a repeated look-up, no more
+        if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("quick_check found damage")  # noqa: TRY301
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,76 @@
+"""Models kept on this host: a few per symbol, for deployment without a download (contract section 5)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from huracan_spool.spool.files import durable_file, fsync_folder, open_folder, write_all
+
+_CHUNK = 1024 * 1024
+_KEPT = re.compile(r"[0-9]{8}_[0-9]{6}_.")
+
+
+def keep_model(
+    models: Path, symbol_folder: str, timestamp: str, file: str, source: int, sha256: str
+) -> Path | None:
+    """Copy the open file `source` to `{models}/{SYMBOL}/{timestamp}_{file}`, durably.
+
+    A copy, not a rename: the spool is usually another mount, and a producer may still hold the file open.
+    Returns None, and keeps nothing, when the bytes are no longer those with this `sha256`. Raises `OSError`.
+    """
+    folder_path = models / symbol_folder
+    if not folder_path.is_dir():
+        folder_path.mkdir(parents=True, exist_ok=True)
+        fsync_folder(str(models.parent))
+        fsync_folder(str(models))
+    name = _kept_name(timestamp, file)
+    folder = open_folder(str(folder_path))
+    try:
+        with suppress(_Changed), durable_file(folder, name) as target:
+            if _copy(source, target) != sha256:
+                raise _Changed
+            return folder_path / name
+        return None
+    finally:
+        os.close(folder)
+
+
+def prune_models(models: Path, symbol_folder: str, keep: int) -> None:
+    """Remove all but the newest `keep` models of a symbol, by training time."""
+    with suppress(FileNotFoundError):
+        names = sorted(name for name in os.listdir(models / symbol_folder) if _KEPT.match(name))
+        for name in names[: len(names) - keep] if len(names) > keep else ():
+            os.unlink(models / symbol_folder / name)
+
+
+def is_worth_keeping(models: Path, symbol_folder: str, timestamp: str, keep: int) -> bool:
+    """False when `keep` newer models are there already."""
+    try:
+        names = os.listdir(models / symbol_folder)
+    except FileNotFoundError:
+        return keep > 0
+    return sum(1 for name in names if _KEPT.match(name) and name[:15] > timestamp) < keep
+
+
+def _kept_name(timestamp: str, file: str) -> str:
+    """At most 255 bytes, with the end of a long name, which carries its suffix."""
+    room = 255 - len(timestamp) - 1
+    tail = file.encode()[-room:].decode(errors="ignore")
+    return f"{timestamp}_{tail}"
+
+
+class _Changed(Exception):
+    """Takes the unfinished copy away again."""
+
+
+def _copy(source: int, target: int) -> str:
+    digest, at = hashlib.sha256(), 0
+    while part := os.pread(source, _CHUNK, at):
+        digest.update(part)
+        write_all(target, part)
+        at += len(part)
+    return digest.hexdigest()

@@ -1,0 +1,329 @@
+"""The daemon's life: background tasks, signals, draining. The only file that starts background tasks.
+
+Stopping is the reverse of starting: no run is taken up any more, those under way end or give their entry back
+(it is still in the spool), then the store's connections and the ledger close. A background task that dies ends
+the daemon, and systemd starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from huracan_spool.due_queue import DueQueue
+from huracan_spool.errors import HuracanSpoolError, NeedsPerson, StoreError
+from huracan_spool.gate import Gate, State
+from huracan_spool.ledger import Ledger
+from huracan_spool.logs import RepeatedProblem
+from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
+from huracan_spool.pipeline import Pipeline
+from huracan_spool.record import rfc3339
+from huracan_spool.spool.directory import Spool, UnsafeSpool, open_spool
+from huracan_spool.spool.intake import Look
+from huracan_spool.spool.pending import Pending
+from huracan_spool.spool.receipts import prune_receipts
+from huracan_spool.spool.recovery import recover
+from huracan_spool.stores.base import Store
+from huracan_spool.systemd import notify
+from huracan_spool.threads import in_thread
+from huracan_spool.watcher import Watcher
+
+LOOK_AFTER = 1.0  # seconds between two looks at whether the spool and the watcher are still there
+HOUSEKEEPING = 3600.0
+FIRST_TRIES_KEPT = 60 * 86400.0
+
+
+class SpoolReplaced(HuracanSpoolError):
+    """The spool was replaced by something that can't be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """Times in seconds."""
+
+    spool_path: Path
+    rescan_interval: float
+    receipts_keep: float
+    workers: int
+    drain_timeout: float
+
+
+class Service:
+    """`run` is the daemon; the other public methods are what signals ask for."""
+
+    def __init__(
+        self,
+        options: ServiceOptions,
+        spool: Spool,
+        store: Store,
+        ledger: Ledger,
+        make_pipeline: Callable[[Pending], Pipeline],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = options
+        self._spool = spool
+        self._store = store
+        self._ledger = ledger
+        self._clock = now
+        self._kick = asyncio.Event()
+        self._rescan_wanted = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._gate = Gate()
+        self._queue = DueQueue()
+        self._pending = Pending(self._queue, now, self._kick.set)
+        self._pipeline = make_pipeline(self._pending)
+        self._problem = RepeatedProblem()
+        self._orphans: tuple[frozenset[str], int] = (frozenset(), 0)
+        self._badly_named: frozenset[str] = frozenset()
+        self._log = structlog.get_logger()
+        self._resources = ExitStack()
+        self._watcher: Watcher | None = None
+        self._settled = 0
+
+    # -- what signals ask for
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._kick.set()
+
+    def rescan_now(self) -> None:
+        """Look at the spool again, and let everything that waits be due."""
+        self._rescan_wanted.set()
+        self._queue.all_due(self._clock())
+        self._gate.probe_now(self._clock())
+        self._kick.set()
+
+    # -- the life
+
+    async def run(self) -> None:
+        """Until `stop` is called. Raises `SpoolReplaced`, and whatever kills a background task."""
+        with self._resources:
+            recovered = await in_thread(recover, self._spool)
+            for run in recovered.quarantined:
+                self._log.warning("interrupted_quarantine_finished", run=run)
+            if recovered.unexplained:
+                self._log.warning("leftovers_not_explained", names=list(recovered.unexplained))
+            self._watch()
+            await self._rescan()
+            notify("READY=1")
+            self._log.info(
+                "daemon_ready", spool=self._options.spool_path, pending=len(self._pending), store=self._store.name
+            )
+            await self._work_until_stopped()
+
+    async def _work_until_stopped(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(each)
+                for each in (self._rescans(), self._look_after(), self._probes(), self._housekeeping())
+            ]
+            workers = [tasks.create_task(self._worker()) for _ in range(self._options.workers)]
+            await self._stopping.wait()
+            notify("STOPPING=1")
+            for task in background:
+                task.cancel()
+            _, late = await asyncio.wait(workers, timeout=self._options.drain_timeout)
+            for task in late:
+                task.cancel()
+        self._log.info("daemon_stopped", settled=self._settled, pending=len(self._pending), cut_short=len(late))
+
+    # -- intake
+
+    async def _rescans(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._options.rescan_interval):
+                    await self._rescan_wanted.wait()
+            self._rescan_wanted.clear()
+            await self._rescan()
+
+    async def _rescan(self) -> None:
+        try:
+            look = await self._pending.rescan(self._spool)
+        except OSError as error:
+            self._log.warning("rescan_failed", error=str(error), retry_in_seconds=self._options.rescan_interval)
+            return
+        self._report_leftovers(look)
+        self._report_status()
+
+    def _report_leftovers(self, look: Look) -> None:
+        """Orphans are told of when they outlast a look: an artifact is one until its manifest comes."""
+        for name in sorted(look.badly_named - self._badly_named):
+            self._log.warning(
+                "badly_named_manifest",
+                name=name,
+                action="left alone; a run's name has 1 to 128 letters, digits, dots, - and _",
+            )
+        self._badly_named = look.badly_named
+        before, told = self._orphans
+        now = self._pending.orphans()
+        lasting = now & before
+        if len(lasting) != told:
+            self._log.info("orphans", count=len(lasting), examples=sorted(lasting)[:3])
+        self._orphans = (now, len(lasting))
+
+    def _watch(self) -> None:
+        """Start watching, or start again. Without a watcher the rescans alone find the runs."""
+        self._resources.close()
+        self._watcher = None
+        try:
+            watcher = Watcher(self._options.spool_path, self._hint, self._rescan_wanted.set)
+            self._watcher = self._resources.enter_context(watcher)
+        except OSError as error:
+            self._log.warning(
+                "spool_not_watched",
+                error=str(error),
+                action=f"runs are found every {self._options.rescan_interval:g} s by the rescan",
+            )
+
+    def _hint(self, name: str) -> None:
+        try:
+            self._pending.hint(self._spool, name)
+        except OSError:
+            self._rescan_wanted.set()
+
+    async def _look_after(self) -> None:
+        """Mend the watcher, and follow the spool when it was deleted or made again."""
+        while True:
+            await asyncio.sleep(LOOK_AFTER)
+            if not await in_thread(self._spool.still_there):
+                await self._follow_spool()
+            elif self._watcher is not None and not self._watcher.alive():
+                self._log.warning("watcher_died", action="started again")
+                self._watch()
+                self._rescan_wanted.set()
+
+    async def _follow_spool(self) -> None:
+        try:
+            spool = await in_thread(open_spool, self._options.spool_path)
+        except UnsafeSpool as error:
+            raise SpoolReplaced(str(error)) from error
+        except OSError as error:
+            self._log.warning("spool_gone", path=self._options.spool_path, error=str(error))
+            return
+        self._log.warning("spool_replaced", path=self._options.spool_path, action="going on with the new one")
+        self._spool = spool  # attempts under way keep the old one until they end
+        self._watch()
+        self._rescan_wanted.set()
+
+    # -- work
+
+    async def _worker(self) -> None:
+        while (run := await self._next_run()) is not None:
+            spool = self._spool
+            outcome = await self._pipeline.attempt(spool, run, partial(self._queue.enter, run))
+            self._act(spool, run, outcome)
+
+    async def _next_run(self) -> str | None:
+        while not self._stopping.is_set():
+            self._kick.clear()
+            now = self._clock()
+            run = self._queue.take(now) if self._gate.admits() else None
+            if run is not None:
+                self._gate.started(run)
+                return run
+            due = self._queue.next_due() if self._gate.admits() else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if due is None else max(0.0, due - now)):
+                    await self._kick.wait()
+        return None
+
+    def _act(self, spool: Spool, run: str, outcome: Outcome) -> None:
+        now = self._clock()
+        match outcome:
+            case Settled() | Gone():
+                self._queue.done(run, now)
+                self._settled += isinstance(outcome, Settled)
+                with suppress(OSError):  # the next rescan looks as well
+                    self._pending.ended(spool, run)
+                self._tried(run, now, store_used=isinstance(outcome, Settled) and outcome.store_used)
+            case Later(seconds, store_used):
+                self._queue.done(run, now, again_at=now + seconds)
+                self._tried(run, now, store_used=store_used)
+            case Pause(reason, hint, needs_person):
+                self._queue.done(run, now, again_at=now)
+                news = self._gate.close(now, reason, hint, needs_person=needs_person)
+                self._report_pause(now, news=news)
+            case Parked():
+                self._tried(run, now, store_used=False)
+        self._kick.set()
+        self._report_status()
+
+    # -- the store as a whole
+
+    def _tried(self, run: str, now: float, *, store_used: bool) -> None:
+        paused = now - self._gate.closed_since
+        if self._gate.ended(run, store_used=store_used):
+            self._problem.ended(now)
+            self._log.info("uploads_resumed", paused_seconds=round(paused, 1), waiting=len(self._queue))
+            with suppress(sqlite3.Error):
+                self._ledger.resumed()
+
+    async def _probes(self) -> None:
+        with suppress(sqlite3.Error):  # a pause that an earlier daemon noted
+            self._ledger.resumed()
+        while True:
+            await asyncio.sleep(self._until_probe())
+            if self._gate.state is State.CLOSED and self._gate.probe_at <= self._clock():
+                await self._probe()
+
+    def _until_probe(self) -> float:
+        closed = self._gate.state is State.CLOSED
+        return max(0.1, min(LOOK_AFTER, self._gate.probe_at - self._clock())) if closed else LOOK_AFTER
+
+    async def _probe(self) -> None:
+        try:
+            await self._store.probe()
+        except StoreError as error:
+            now = self._clock()
+            person = isinstance(error, NeedsPerson)
+            news = self._gate.probe_failed(now, str(error), error.hint, needs_person=person)
+            self._report_pause(now, news=news)
+        else:
+            self._gate.probe_answered()
+            self._kick.set()
+
+    def _report_pause(self, now: float, *, news: bool) -> None:
+        if news:
+            self._problem = RepeatedProblem()
+        repeats = self._problem.happened(now)
+        if repeats is None:
+            return
+        self._log.warning(
+            "uploads_paused",
+            reason=self._gate.reason,
+            action=self._gate.hint or "none: it is tried again by itself",
+            waiting=len(self._queue),
+            next_try_seconds=round(max(0.0, self._gate.probe_at - now), 1),
+            paused_seconds=round(now - self._gate.closed_since),
+        )
+        with suppress(sqlite3.Error):
+            since = _rfc3339(time.time() - (now - self._gate.closed_since))
+            self._ledger.paused(since, self._gate.reason, self._gate.hint)
+
+    def _report_status(self) -> None:
+        state = "" if self._gate.state is State.OPEN else f", paused: {self._gate.reason}"
+        under_way = len(self._queue.under_way)
+        notify(f"STATUS={len(self._pending)} pending, {under_way} under way, {self._settled} settled{state}")
+
+    async def _housekeeping(self) -> None:
+        while True:
+            try:
+                await in_thread(prune_receipts, self._spool, self._options.receipts_keep)
+                self._ledger.forget_tries_before(_rfc3339(time.time() - FIRST_TRIES_KEPT))
+            except (OSError, sqlite3.Error) as error:
+                self._log.warning("housekeeping_failed", error=str(error))
+            await asyncio.sleep(HOUSEKEEPING)
+
+
+def _rfc3339(seconds: float) -> str:
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))

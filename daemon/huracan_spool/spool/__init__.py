@@ -1,0 +1,1 @@
+"""The spool directory: the queue itself, its names, and every legal move in it."""

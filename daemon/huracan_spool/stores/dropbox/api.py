@@ -1,0 +1,232 @@
+"""The API as typed calls: what the store is written against.
+
+Every call waits its turn, renews its token and is repeated where that is safe. What it raises besides the
+families of `huracan_spool.errors` is listed in `classify`. The batch calls have an error in the place of each
+entry that failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from huracan_spool.errors import Refused, StoreError, TryAgain, Unknown
+from huracan_spool.retry import CallRetry
+from huracan_spool.stores.dropbox import routes, wire
+from huracan_spool.stores.dropbox.arrival import all_appended, appended
+from huracan_spool.stores.dropbox.auth import Credentials, token_source
+from huracan_spool.stores.dropbox.body import Body
+from huracan_spool.stores.dropbox.calls import Call, Caller, token_poster
+from huracan_spool.stores.dropbox.classify import (
+    Conflict,
+    CursorReset,
+    HashMismatch,
+    Missing,
+    RouteMissing,
+    SessionClosed,
+    SessionGone,
+    TooBig,
+    WrongOffset,
+)
+from huracan_spool.stores.dropbox.entries import CommitEntry, Cursor, MoveEntry, Piece, RemoteFile
+from huracan_spool.stores.dropbox.listing import Listing
+from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate
+from huracan_spool.stores.dropbox.reply import Reply
+from huracan_spool.stores.dropbox.transport import Transport, TransportOptions
+
+__all__ = [
+    "CommitEntry",
+    "Conflict",
+    "Cursor",
+    "DropboxApi",
+    "HashMismatch",
+    "Missing",
+    "MoveEntry",
+    "Piece",
+    "RemoteFile",
+    "SessionClosed",
+    "SessionGone",
+    "TooBig",
+    "WrongOffset",
+    "open_dropbox",
+]
+
+_PAGE = 2000
+_LISTINGS = 3
+# Seconds: a job is asked for ever less often, and given up as unknown after ten minutes.
+_FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.2, 5.0, 600.0
+# Needs files.metadata.read and nothing else, and need not exist.
+_PROBE = "/huracan-spool-probe"
+
+
+class DropboxApi:
+    def __init__(self, caller: Caller, *, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self._caller = caller
+        self._sleep = sleep
+
+    async def start_sessions(self, count: int, *, concurrent: bool) -> list[str]:
+        """The ids of `count` new upload sessions."""
+        kind = "concurrent" if concurrent else "sequential"
+        arg = {"num_sessions": count, "session_type": kind}
+        try:
+            result = await self._call(routes.START_BATCH, arg)
+        except (Refused, RouteMissing):
+            return [await self._start(kind) for _ in range(count)]
+        return wire.session_ids(routes.START_BATCH, result.get("session_ids"), count)
+
+    async def _start(self, kind: str) -> str:
+        result = await self._call(routes.START, {"session_type": kind})
+        return wire.session_ids(routes.START, [result.get("session_id")], 1)[0]
+
+    async def append(self, cursor: Cursor, body: Body, *, close: bool, content_hash: str) -> None:
+        """Adds the body to a session. Repeating it, even after a crash, is safe."""
+        arg = {"cursor": cursor.to_json(), "close": close, "content_hash": content_hash}
+        piece = Piece(cursor, len(body), close)
+        await self._caller.call(
+            Call(routes.APPEND, arg, body),
+            partial(appended, piece, repeated=False),
+            partial(appended, piece, repeated=True),
+        )
+
+    async def append_batch(
+        self, pieces: Sequence[Piece], body: Body, *, content_hash: str
+    ) -> list[StoreError | None]:
+        """Adds pieces, whose bytes lie one after the other in the body, each to its own session."""
+        arg = {"entries": [piece.to_json() for piece in pieces], "content_hash": content_hash}
+        return await self._caller.call(
+            Call(routes.APPEND_BATCH, arg, body),
+            partial(all_appended, pieces, repeated=False),
+            partial(all_appended, pieces, repeated=True),
+        )
+
+    async def finish_batch(self, entries: Sequence[CommitEntry]) -> list[RemoteFile | StoreError]:
+        """Makes closed sessions into files. Raises `Unknown` when the answer was lost.
+
+        `Unknown` in the place of an entry: its answer can't be read.
+        """
+        arg = {"entries": [entry.to_json() for entry in entries]}
+        result = await self._call(routes.FINISH_BATCH, arg)
+        return [
+            wire.entry(routes.FINISH_BATCH, raw, RemoteFile.from_json)
+            for raw in wire.entries(routes.FINISH_BATCH, result, len(entries))
+        ]
+
+    async def list_folder(self, path: str) -> list[RemoteFile]:
+        """All files below `path` (`""` is the root), at any depth; none when there is no such folder."""
+        for _ in range(_LISTINGS):
+            try:
+                return await self._list(path)
+            except Missing:
+                return []
+            except CursorReset:
+                continue
+        raise TryAgain(f"{path} changes faster than it can be listed")
+
+    async def _list(self, path: str) -> list[RemoteFile]:
+        listing = Listing()
+        route: wire.Route = routes.LIST_FOLDER
+        arg: dict[str, object] = {"path": path, "recursive": True, "limit": _PAGE}
+        while True:
+            page = await self._caller.call(Call(route, arg), partial(_page, route, listing))
+            if not page.get("has_more"):
+                return listing.files()
+            route, arg = routes.LIST_FOLDER_CONTINUE, {"cursor": page.get("cursor")}
+
+    async def get_metadata(self, path: str) -> RemoteFile | None:
+        """The file at a path or `id:…`; None when there is none, and for a folder."""
+        try:
+            result = await self._call(routes.GET_METADATA, {"path": path})
+        except Missing:
+            return None
+        if result.get(".tag") in ("folder", "deleted"):
+            return None
+        return _file(routes.GET_METADATA, result)
+
+    async def download(self, path_or_id: str, *, limit: int) -> bytes:
+        """A small file's bytes. Raises `Missing`, and `TooBig` beyond `limit` bytes."""
+        call = Call(routes.DOWNLOAD, {"path": path_or_id}, longest=limit)
+        return await self._caller.call(call, partial(wire.decode_download, routes.DOWNLOAD, limit=limit))
+
+    async def move_batch(self, entries: Sequence[MoveEntry]) -> list[RemoteFile | StoreError]:
+        """Moves files; nothing is replaced. Raises `Unknown` when the answer was lost."""
+        arg = {"entries": [entry.to_json() for entry in entries], "autorename": False}
+        result = await self._call(routes.MOVE_BATCH, arg)
+        if result.get(".tag") == "async_job_id":
+            result = await self._outcome(str(result.get("async_job_id")))
+        return [
+            wire.entry(routes.MOVE_BATCH, raw, _moved)
+            for raw in wire.entries(routes.MOVE_BATCH, result, len(entries))
+        ]
+
+    async def _outcome(self, job: str) -> Any:
+        """A job's result; by now the moves may have happened, so an unanswered question is `Unknown`."""
+        pause, waited = _FIRST_POLL, 0.0
+        while waited < _LONGEST_JOB:
+            await self._sleep(pause)
+            waited += pause
+            pause = min(pause * 1.5, _SLOWEST_POLL)
+            try:
+                result = await self._call(routes.MOVE_BATCH_CHECK, {"async_job_id": job})
+            except TryAgain as error:
+                raise Unknown(f"a batch of moves can't be followed: {error}") from error
+            if result.get(".tag") == "complete":
+                return result
+        raise Unknown(f"a batch of moves is not done after {waited:.0f} s")
+
+    async def copy(self, from_path: str, to_path: str) -> RemoteFile:
+        """Copies a file (path or `id:…`); nothing is replaced. Raises `Conflict`, `Missing`, `Unknown`."""
+        arg = {"from_path": from_path, "to_path": to_path, "autorename": False}
+        result = await self._call(routes.COPY, arg)
+        return _file(routes.COPY, result.get("metadata"))
+
+    async def check_account(self) -> None:
+        """Raises what every other call would raise now."""
+        await self.get_metadata(_PROBE)
+
+    async def _call(self, route: wire.Route, arg: Mapping[str, Any]) -> Any:
+        return await self._caller.call(Call(route, arg), partial(wire.decode, route))
+
+
+def _page(route: wire.Route, listing: Listing, reply: Reply) -> dict[str, Any]:
+    page: dict[str, Any] = wire.decode(route, reply)
+    entries = page.get("entries")
+    try:
+        for entry in entries if isinstance(entries, list) else [None]:
+            listing.apply(entry)
+    except ValueError as error:
+        raise wire.unreadable(route, str(error)) from error
+    if page.get("has_more") and not isinstance(page.get("cursor"), str):
+        raise wire.unreadable(route, "there is more, but no cursor to get it")
+    return page
+
+
+def _file(route: wire.Route, metadata: object) -> RemoteFile:
+    try:
+        return RemoteFile.from_json(metadata)
+    except ValueError as error:
+        raise wire.unreadable(route, str(error)) from error
+
+
+def _moved(entry: dict[str, Any]) -> RemoteFile:
+    return RemoteFile.from_json(entry.get("success"))
+
+
+@asynccontextmanager
+async def open_dropbox(
+    options: TransportOptions,
+    credentials: Credentials,
+    *,
+    rate: CallRate,
+    bandwidth: Bandwidth,
+    retry: CallRetry,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> AsyncIterator[DropboxApi]:
+    """The API with its connections open. Contacts nobody by itself."""
+    async with Transport(options, bandwidth) as transport:
+        tokens = token_source(credentials, token_poster(transport, rate), clock=clock)
+        yield DropboxApi(Caller(transport, tokens, rate, retry), sleep=sleep)

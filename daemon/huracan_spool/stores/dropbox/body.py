@@ -1,0 +1,83 @@
+"""What a call sends: parts of open files and bytes in memory, readable again from the start for each try."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from huracan_spool.codes import Code
+from huracan_spool.errors import Rejected
+from huracan_spool.threads import in_thread
+
+# Large enough that the hop to a thread is cheap beside it, small enough that a dozen in flight don't matter.
+_CHUNK = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlice:
+    """`length` bytes at `offset` of the open file `fd`, which stays the property of its opener.
+
+    Reading never moves the file's position, so slices of one descriptor may be sent at the same time.
+    """
+
+    fd: int
+    offset: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Raises `Rejected` when the file has become shorter than the slice, or can't be read."""
+        end = self.offset + self.length
+        at = self.offset
+        while at < end:
+            chunk = await in_thread(_read, self.fd, min(_CHUNK, end - at), at)
+            at += len(chunk)
+            yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class BytesBody:
+    """A small part that is in memory anyway, such as a record."""
+
+    data: bytes
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.data), _CHUNK):
+            yield self.data[start : start + _CHUNK]
+
+
+Slice = FileSlice | BytesBody
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The slices one after the other. `len(body)` is the Content-Length; every `async for` starts anew."""
+
+    slices: Sequence[Slice] = ()
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.slices)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self.slices:
+            async for chunk in part.chunks():
+                yield chunk
+
+
+def _read(fd: int, length: int, offset: int) -> bytes:
+    try:
+        chunk = os.pread(fd, length, offset)
+    except OSError as error:
+        raise Rejected(Code.UNREADABLE, f"a file can't be read at byte {offset}: {error.strerror}") from error
+    if not chunk:
+        raise Rejected(
+            Code.CHANGED_WHILE_READING,
+            f"a file ends at byte {offset}, before its size: publish a run only when its files are done",
+        )
+    return chunk

@@ -1,0 +1,211 @@
+"""The Dropbox store: a run's bytes across, one commit, and proof that it is there.
+
+The common case, a day's first run, costs no look-up: every file and the record are added in one commit, and if
+nothing was in the way the folder is ours. A conflict, a lost answer or an earlier attempt leads to a look at
+the folder and to `stores.reconcile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from huracan_spool import layout
+from huracan_spool.errors import StoreError, TryAgain, Unknown
+from huracan_spool.manifest import Kind
+from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
+from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
+from huracan_spool.stores.dropbox.api import (
+    CommitEntry,
+    Conflict,
+    DropboxApi,
+    Missing,
+    MoveEntry,
+    RemoteFile,
+    SessionClosed,
+    SessionGone,
+    TooBig,
+    WrongOffset,
+)
+from huracan_spool.stores.dropbox.committer import Committer, Result
+from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
+from huracan_spool.stores.reconcile import Add, Move, Present
+from huracan_spool.stores.settling import Patience, settle
+
+_SESSION_TROUBLE = (SessionGone, SessionClosed, WrongOffset)
+_RECORDS_REMEMBERED = 1000
+TRIES = 3
+ReadRecord = Callable[[PlannedRun, str, str], Awaitable[KnownRun | None]]
+
+
+class DropboxStore:
+    """`app_folder` is the folder that everything goes under, such as `Huracan`, or empty."""
+
+    name = "dropbox"
+
+    def __init__(
+        self, api: DropboxApi, uploader: Uploader, committer: Committer, patience: Patience, app_folder: str
+    ) -> None:
+        self._api = api
+        self._uploader = uploader
+        self._committer = committer
+        self._patience = patience
+        self._root = f"/{app_folder}".rstrip("/")
+        self._records: dict[str, KnownRun | None] = {}
+
+    async def put(self, run: PlannedRun) -> Stored:
+        sessions = RunSessions(self._uploader, run.by_hash())
+        folder = _RemoteFolder(self._api, self._committer, self._root, run, sessions, self._known_run)
+        ours = not run.tried_before and await folder.claim()
+        superseded = False
+        if not ours:
+            plan = await settle(folder, run.as_known(), self._patience)
+            superseded = plan.superseded
+        shared = await folder.share_candles() if Kind.CANDLES in run.artifacts else None
+        paths = stored_paths(run, self._root, shared, superseded=superseded)
+        return Stored(superseded, paths, folder.sessions.bytes_sent)
+
+    async def probe(self) -> None:
+        await self._api.check_account()
+
+    async def _known_run(self, run: PlannedRun, id_: str, content_hash: str) -> KnownRun | None:
+        """What a record in the folder of `run` says; read once, for content never changes."""
+        key = f"{run.day_folder}/{content_hash}"
+        if key not in self._records:
+            if len(self._records) >= _RECORDS_REMEMBERED:
+                self._records.clear()
+            self._records[key] = await self._read_record(run, id_, content_hash)
+        return self._records[key]
+
+    async def _read_record(self, run: PlannedRun, id_: str, content_hash: str) -> KnownRun | None:
+        try:
+            data = await self._api.download(id_, limit=MAX_RECORD_BYTES)
+        except TooBig:
+            return None
+        date = run.trained_at.date().isoformat()
+        return parse_record(data, content_hash, run.symbol.folder, date)
+
+
+@dataclass
+class _RemoteFolder:
+    """The day's folder of one run in Dropbox; paths of the plan are relative to it."""
+
+    api: DropboxApi
+    committer: Committer
+    root: str
+    run: PlannedRun
+    sessions: RunSessions
+    known_run: ReadRecord
+    shared_at: str | None = None
+
+    @property
+    def _day(self) -> str:
+        return f"{self.root}/{self.run.day_folder}"
+
+    async def claim(self) -> bool:
+        """Add everything at the fixed places, the record first; False when the folder must be looked at."""
+        ours = self.run.as_known().wants
+        adds = [Add(content_hash, place) for place, content_hash in ours.items()]
+        shared = [self.run.shared_candles()[0]] if Kind.CANDLES in self.run.artifacts else []
+        return await self._commit(adds, shared)
+
+    async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
+        listing, recorded = [], []
+        for file in await self.api.list_folder(self._day):
+            path = layout.canonical(file.path[len(self._day) + 1 :])
+            present = Present(path, file.id, file.content_hash or file.id)
+            listing.append(present)
+            if present.content_hash == self.run.record.content_hash:
+                recorded.append(self.run.as_known())
+            elif layout.is_record(path):
+                known = await self.known_run(self.run, file.id, present.content_hash)
+                recorded += [known] if known else []
+        return listing, recorded
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        if not moves:
+            return
+        entries = [MoveEntry(move.id, f"{self._day}/{move.target}") for move in moves]
+        try:
+            results = await self.api.move_batch(entries)
+        except Unknown:
+            return  # the next look tells
+        for result in results:
+            if isinstance(result, StoreError) and not isinstance(result, Conflict | Missing | Unknown):
+                raise result
+
+    async def add(self, adds: Sequence[Add]) -> None:
+        if adds:
+            await self._commit(adds, [])
+
+    async def share_candles(self) -> str:
+        """The path of the shared copy, which is there with our content when this returns."""
+        content = self.run.artifacts[Kind.CANDLES]
+        for path in self.run.shared_candles():
+            if self.shared_at == path or await self._shared_as(path, content):
+                return path
+        raise TryAgain(f"both names of the shared candles hold other content: {path}")
+
+    async def _shared_as(self, path: str, content: Content) -> bool:
+        full = f"{self.root}/{path}"
+        for _ in range(TRIES):
+            found = await self.api.get_metadata(full)
+            if found is not None:
+                return found.content_hash == content.content_hash
+            await self._commit([], [path])
+            if self.shared_at == path:
+                return True
+        raise TryAgain(f"{path} can neither be added nor found")
+
+    async def _commit(self, adds: Sequence[Add], shared: Sequence[str]) -> bool:
+        """Commit contents at their places; True when all of the day folder's are there.
+
+        What is in the way is no error, the next look tells; nor is a lost answer.
+        """
+        todo = [(add.content_hash, f"{self._day}/{add.target}") for add in adds]
+        candles = self.run.artifacts[Kind.CANDLES].content_hash if shared else ""
+        todo += [(candles, f"{self.root}/{path}") for path in shared]
+        complete = True
+        for _ in range(TRIES):
+            results = await self._commit_once(todo)
+            self._note_shared(shared, todo, results)
+            day = [r for (_, path), r in zip(todo, results, strict=True) if path.startswith(f"{self._day}/")]
+            complete = complete and all(not isinstance(r, Conflict | Unknown) for r in day)
+            todo = [t for t, result in zip(todo, results, strict=True) if isinstance(result, _SESSION_TROUBLE)]
+            if not todo:
+                return complete
+        raise TryAgain("Dropbox does not keep the sessions it gave out")
+
+    async def _commit_once(self, todo: Sequence[tuple[str, str]]) -> list[Result]:
+        await self.sessions.prepare([content_hash for content_hash, _ in todo])
+        entries = [self._entry(content_hash, path) for content_hash, path in todo]
+        results = await self.committer.commit(entries)
+        for entry, (content_hash, _), result in zip(entries, todo, results, strict=True):
+            if isinstance(result, Conflict | TryAgain):
+                self.sessions.give_back(content_hash, entry.session_id)
+            elif isinstance(result, RemoteFile) and result.content_hash != content_hash:
+                raise TryAgain(
+                    f"{entry.path} was stored with the content hash {result.content_hash}, not {content_hash}"
+                )
+        for result in results:
+            if isinstance(result, StoreError) and not isinstance(result, (*_SESSION_TROUBLE, Conflict, Unknown)):
+                raise result
+        return results
+
+    def _entry(self, content_hash: str, path: str) -> CommitEntry:
+        size = self.sessions.contents[content_hash].fingerprint.size
+        return CommitEntry(self.sessions.use(content_hash), size, path, _client_modified(self.run.trained_at))
+
+    def _note_shared(
+        self, shared: Sequence[str], todo: Sequence[tuple[str, str]], results: Sequence[Result]
+    ) -> None:
+        for path in shared:
+            for (_, full), result in zip(todo, results, strict=True):
+                if full.endswith(f"/{path}") and isinstance(result, RemoteFile):
+                    self.shared_at = path
+
+
+def _client_modified(trained_at: datetime) -> datetime | None:
+    """Dropbox's clients show dates from 1970 on; an earlier one stays in the record alone."""
+    return trained_at if trained_at.year >= 1970 else None

@@ -1,0 +1,223 @@
+"""The local archive: the same tree and the same rules in a folder of this host.
+
+A file is written under a temporary name in `.incoming`, synced, and renamed to a free name; then the folders
+are synced. All of a run's files are ready before the first gets its name. Every file is read back for its
+hash before the run counts as stored, unless this process has just hashed those very bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from huracan_spool import layout
+from huracan_spool.content_hash import Hasher
+from huracan_spool.errors import NeedsPerson, TryAgain
+from huracan_spool.manifest import Kind
+from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
+from huracan_spool.spool.files import Identity, fsync_folder, open_folder, rename_noreplace, write_all
+from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
+from huracan_spool.stores.reconcile import Add, Move, Present
+from huracan_spool.stores.settling import Patience, settle
+from huracan_spool.threads import in_thread
+
+_CHUNK = 1024 * 1024
+_INCOMING = ".incoming"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
+
+
+class LocalStore:
+    """`root` is `{archive}/{app_folder}`. One daemon writes here; the state directory's lock sees to it."""
+
+    name = "local"
+
+    def __init__(self, root: Path, patience: Patience) -> None:
+        self._root = root
+        self._patience = patience
+        self._hashes: dict[Identity, str] = {}
+
+    async def put(self, run: PlannedRun) -> Stored:
+        with _host_trouble(self._root):
+            folder = _LocalFolder(self._root, run, self._hashes)
+            plan = await settle(folder, run.as_known(), self._patience)
+            shared = await in_thread(self._share_candles, run, folder)
+        paths = stored_paths(run, str(self._root), shared, superseded=plan.superseded)
+        return Stored(plan.superseded, paths, folder.bytes_written)
+
+    async def probe(self) -> None:
+        with _host_trouble(self._root):
+            await in_thread(_write_and_remove, self._root)
+
+    def _share_candles(self, run: PlannedRun, folder: _LocalFolder) -> str | None:
+        if Kind.CANDLES not in run.artifacts:
+            return None
+        content = run.artifacts[Kind.CANDLES]
+        for path in run.shared_candles():
+            if folder.store([(content, self._root / path)]):
+                return path
+        raise TryAgain(f"both names of the shared candles hold other content: {run.shared_candles()[1]}")
+
+
+@dataclass
+class _LocalFolder:
+    """The day's folder of one run on disk."""
+
+    root: Path
+    run: PlannedRun
+    hashes: dict[Identity, str]
+    bytes_written: int = 0
+    day: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.day = self.root / self.run.day_folder
+
+    async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
+        return await in_thread(self._look)
+
+    async def move(self, moves: Sequence[Move]) -> None:
+        await in_thread(self._move, moves)
+
+    async def add(self, adds: Sequence[Add]) -> None:
+        contents = self.run.by_hash()
+        wanted = [(contents[add.content_hash], self.day / add.target) for add in adds]
+        await in_thread(self.store, wanted)
+
+    def store(self, wanted: Sequence[tuple[Content, Path]]) -> bool:
+        """Store contents at paths that are free or hold the same; False if one holds something else."""
+        missing = [(content, path) for content, path in wanted if not path.exists()]
+        staged = [(self._stage(content, number), path) for number, (content, path) in enumerate(missing)]
+        for temporary, path in staged:
+            _make_folders(path.parent)
+            with suppress(FileExistsError):
+                _rename(temporary, path)
+        for folder in {path.parent for _, path in staged}:
+            fsync_folder(str(folder))
+        return all(self._hash(path) == content.content_hash for content, path in wanted)
+
+    def _stage(self, content: Content, number: int) -> Path:
+        """The content in a durable temporary file, hashed again while it is copied."""
+        temporary = self.root / _INCOMING / f"{self.run.digest}.{number}"
+        _make_folders(temporary.parent)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            copied = _copy(content, fd)
+            _set_mtime(fd, self.run.trained_at)
+            os.fsync(fd)
+            self.hashes[Identity.of(os.fstat(fd))] = copied
+        finally:
+            os.close(fd)
+        self.bytes_written += content.fingerprint.size
+        if copied != content.content_hash:
+            temporary.unlink()
+            raise TryAgain(f"the bytes of {self.run.run} changed while they were copied")
+        return temporary
+
+    def _look(self) -> tuple[list[Present], list[KnownRun]]:
+        listing = [Present(path, path, self._hash(self.day / path)) for path in _files(self.day)]
+        records = [self._record(present) for present in listing if layout.is_record(present.path)]
+        return listing, [record for record in records if record is not None]
+
+    def _record(self, present: Present) -> KnownRun | None:
+        with open(self.day / present.path, "rb") as file:
+            data = file.read(MAX_RECORD_BYTES + 1)
+        if len(data) > MAX_RECORD_BYTES:
+            return None
+        date = self.run.trained_at.date().isoformat()
+        return parse_record(data, present.content_hash, self.run.symbol.folder, date)
+
+    def _move(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            source, target = self.day / move.source, self.day / move.target
+            _make_folders(target.parent)
+            with suppress(FileExistsError, FileNotFoundError):
+                _rename(source, target)
+            fsync_folder(str(target.parent))
+            fsync_folder(str(source.parent))
+
+    def _hash(self, path: Path) -> str:
+        with open(path, "rb", buffering=0) as file:
+            identity = Identity.of(os.fstat(file.fileno()))
+            if identity not in self.hashes:
+                self.hashes[identity] = _hash_of(file.fileno())
+        return self.hashes[identity]
+
+
+@contextmanager
+def _host_trouble(root: Path) -> Iterator[None]:
+    """A folder that can't be written needs a person; anything else may pass."""
+    try:
+        yield
+    except OSError as error:
+        text = f"the local archive {root} can't be used: {error.strerror}"
+        if error.errno in _FULL:
+            raise NeedsPerson(text, hint=f"free space, or mend the permissions, of {root}") from error
+        raise TryAgain(text) from error
+
+
+def _files(folder: Path) -> list[str]:
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Raises `FileExistsError` rather than replacing anything."""
+    rename_noreplace(-100, str(source), -100, str(target))  # -100 is AT_FDCWD: the paths are absolute
+
+
+def _make_folders(folder: Path) -> None:
+    """As mkdir -p; the result survives a power cut."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        with suppress(FileExistsError):
+            path.mkdir()
+        fsync_folder(str(path.parent))
+
+
+def _copy(content: Content, target: int) -> str:
+    hasher = Hasher()
+    for part in _parts(content.source):
+        hasher.update(part)
+        write_all(target, part)
+    return hasher.finish().content_hash
+
+
+def _hash_of(fd: int) -> str:
+    hasher = Hasher()
+    for part in _parts(fd):
+        hasher.update(part)
+    return hasher.finish().content_hash
+
+
+def _parts(source: int | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    at = 0
+    while part := os.pread(source, _CHUNK, at):
+        yield part
+        at += len(part)
+
+
+def _set_mtime(fd: int, moment: datetime) -> None:
+    with suppress(OSError, OverflowError):  # a file system that can't say 1850; the record still can
+        os.utime(fd, (moment.timestamp(), moment.timestamp()))
+
+
+def _write_and_remove(root: Path) -> None:
+    _make_folders(root / _INCOMING)
+    folder = open_folder(str(root / _INCOMING))
+    try:
+        fd = os.open(".probe", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        os.write(fd, b"x")
+        os.close(fd)
+        os.unlink(".probe", dir_fd=folder)
+    finally:
+        os.close(folder)

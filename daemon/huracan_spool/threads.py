@@ -1,0 +1,40 @@
+"""Work side by side: in threads, in a way that a cancelled caller can rely on, and in tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `asyncio.to_thread`, but a cancelled caller goes on only when the thread is done.
+
+    A thread can't be stopped. If its caller went ahead and closed a file, the number could be given to another
+    file, and the thread would read or write that one. So `work` must be short.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # looked at, so that nobody reports it as lost
+        raise
+
+
+async def all_done(work: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of all, in order; the first failure cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_result(each)) for each in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+async def _result(work: Awaitable[T]) -> T:
+    return await work
