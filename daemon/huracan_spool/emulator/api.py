@@ -1,0 +1,203 @@
+"""The API routes over HTTP: in what order a call is checked, and how its result is put on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from dropbox import auth, common, stone_serializers
+
+from huracan_spool.emulator import (
+    arguments,
+    replies,
+    routes_reading,
+    routes_relocation,
+    routes_upload,
+    routes_upload_batch,
+    routes_users,
+)
+from huracan_spool.emulator.account import MAX_BODY_BYTES, Account
+from huracan_spool.emulator.blobs import Received
+from huracan_spool.emulator.endpoint import Call, Download, Endpoint
+from huracan_spool.emulator.exchange import Exchange
+from huracan_spool.emulator.failures import (
+    AuthFailure,
+    BadCall,
+    EntryFailure,
+    Failure,
+    OverRate,
+    PathRootFailure,
+    RouteFailure,
+)
+from huracan_spool.emulator.pacing import CallRate
+from huracan_spool.emulator.replies import ContentRange, Reply
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    endpoint.name: endpoint
+    for routes in (routes_upload, routes_upload_batch, routes_reading, routes_relocation, routes_users)
+    for endpoint in routes.ENDPOINTS
+}
+DROPBOX_HOST = re.compile(r"(?P<name>[a-z]+)\.dropboxapi\.com(:\d+)?")
+BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class Api:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._options = account.options
+        self._rate = CallRate(account.options.calls_per_second)
+        self._refused = 0
+        # First come, first served, like the lock of a namespace.
+        self._write_lock = asyncio.Lock()
+
+    async def answer(self, exchange: Exchange) -> Reply:
+        endpoint = ENDPOINTS.get(exchange.record.route)
+        if endpoint is None or not _is_host_of(endpoint, exchange.request.host):
+            await exchange.drain()
+            return replies.text(404, f"Unknown API function: {exchange.record.route!r}")
+        if exchange.request.method not in _methods(endpoint):
+            await exchange.drain()
+            return replies.text(405, f"{exchange.request.method} is not allowed here")
+        try:
+            return await self._perform(exchange, endpoint)
+        except Failure as failure:
+            await exchange.drain()
+            return self._failed(endpoint, failure)
+
+    async def _perform(self, exchange: Exchange, endpoint: Endpoint) -> Reply:
+        token = self._admit(exchange.request, endpoint)
+        call = await self._decoded(exchange, endpoint, token)
+        call.failures = exchange.entry_failures(_batch_size(call.arg))
+        if not endpoint.locks:
+            return self._done(exchange, endpoint, call)
+        async with self._write_lock:
+            if self._options.lock_hold:
+                await self._options.sleep(self._options.lock_hold)
+            return self._done(exchange, endpoint, call)
+
+    def _admit(self, request: web.Request, endpoint: Endpoint) -> str:
+        """Everything that can be said without the argument. Returns the token."""
+        token = arguments.bearer(request.headers)
+        self._account.grants.check(token, endpoint.scope)
+        wait = self._rate.take(self._options.clock())
+        if wait is not None:
+            raise OverRate(wait)
+        arguments.check_selectors(request.headers)
+        arguments.check_content_type(
+            endpoint,
+            request.headers,
+            0 if not request.body_exists else request.content_length,
+            lenient_download=self._options.download_content_type,
+        )
+        if request.headers.get("Transfer-Encoding") and not self._options.chunked_bodies:
+            raise BadCall("a body needs a Content-Length")
+        return token
+
+    async def _decoded(self, exchange: Exchange, endpoint: Endpoint, token: str) -> Call:
+        if endpoint.style == "rpc":
+            text, part = arguments.in_body(endpoint, await exchange.read())
+        else:
+            request = exchange.request
+            text, part = arguments.beside_body(request.raw_headers, request.query.getall("arg", []))
+        exchange.record.take_argument(text)
+        arg = arguments.decode(endpoint, text, part)
+        body = await self._stored_body(exchange, endpoint, arg) if endpoint.style == "upload" else None
+        return Call(endpoint.name, arg, token, body)
+
+    async def _stored_body(self, exchange: Exchange, endpoint: Endpoint, arg: Any) -> Received:
+        if (exchange.request.content_length or 0) > MAX_BODY_BYTES:
+            raise endpoint.failure("payload_too_large")
+        entries = getattr(arg, "entries", None)
+        lengths = [entry.length for entry in entries] if entries else None
+        body = await self._account.blobs.receive(exchange.body(), lengths)
+        if body.overflowed:
+            raise endpoint.failure("payload_too_large")
+        return body
+
+    def _done(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Reply:
+        result = endpoint.work(self._account, call)
+        if isinstance(result, Download):
+            return _download_reply(endpoint, result, exchange.request.headers.get("Range"))
+        wire = replies.encode(endpoint.route.result_type, result)
+        if call.failures and isinstance(wire, dict) and "entries" in wire:
+            wire["entries"] = with_failures(wire["entries"], call.failures)
+        return replies.of_json(200, wire)
+
+    def _failed(self, endpoint: Endpoint, failure: Failure) -> Reply:
+        match failure:
+            case RouteFailure():
+                return replies.stone_error(409, endpoint.route.error_type, failure.error)
+            case AuthFailure():
+                return replies.unauthorised(replies.encode(auth.AuthError_validator, failure.error))
+            case PathRootFailure():
+                return replies.stone_error(422, common.PathRootError_validator, failure.error)
+            case OverRate():
+                self._refused += 1
+                form = "text" if self._refused % 2 == 0 else "header"
+                return replies.rate_limited("too_many_requests", failure.retry_after, form)
+            case BadCall():
+                return replies.text(400, f'Error in call to API function "{endpoint.spoken_name}": {failure}')
+        raise failure
+
+
+def with_failures(entries: list[Any], failures: Mapping[int, EntryFailure]) -> list[Any]:
+    """A batch's results with the failures at their places: in between what was done, or over it."""
+    done, mixed = iter(entries), []
+    skipped = sum(not failure.took_effect for failure in failures.values())
+    for index in range(len(entries) + skipped):
+        failure = failures.get(index)
+        if failure is None:
+            mixed.append(next(done))
+            continue
+        if failure.took_effect:
+            next(done)
+        mixed.append({".tag": "failure", "failure": failure.error})
+    return mixed
+
+
+def _batch_size(arg: Any) -> int:
+    entries = getattr(arg, "entries", None) or getattr(arg, "paths", None)
+    return len(entries) if entries else 0
+
+
+def _is_host_of(endpoint: Endpoint, host: str) -> bool:
+    """Only Dropbox's own names mean anything; on any other host everything is served."""
+    dropbox_host = DROPBOX_HOST.fullmatch(host)
+    return dropbox_host is None or dropbox_host["name"] == endpoint.host
+
+
+def _methods(endpoint: Endpoint) -> frozenset[str]:
+    return frozenset({"POST", "GET"} if endpoint.style == "download" else {"POST"})
+
+
+def _download_reply(endpoint: Endpoint, download: Download, wanted: str | None) -> Reply:
+    size = download.content.size
+    headers = {
+        "Dropbox-API-Result": stone_serializers.json_encode(endpoint.route.result_type, download.metadata),
+        "Accept-Ranges": "bytes",
+        "Etag": f'W/"{download.metadata.rev}"',
+        "Original-Content-Length": str(size),
+    }
+    span = byte_range(wanted, size)
+    if span is None:
+        return Reply(200, "application/octet-stream", ContentRange(download.content, 0, size), headers)
+    start, end = span
+    if start >= end:
+        return replies.text(416, "Range Not Satisfiable", {"Content-Range": f"bytes */{size}"})
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    part = ContentRange(download.content, start, end - start)
+    return Reply(206, "application/octet-stream", part, headers)
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """From and up to; empty when it lies outside, None when the whole is wanted or nothing understood."""
+    match = BYTE_RANGE.fullmatch(header or "")
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:
+        return max(0, size - int(match[2])), size
+    last = int(match[2]) if match[2] else size - 1
+    return int(match[1]), min(last + 1, size)

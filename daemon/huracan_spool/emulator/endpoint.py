@@ -1,0 +1,80 @@
+"""One route of the API: Dropbox's description of it, its scope, and the function that does its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from huracan_spool.emulator.account import Account
+from huracan_spool.emulator.blobs import Content, Received
+from huracan_spool.emulator.failures import EntryFailure, RouteFailure
+
+Entry = TypeVar("Entry")
+
+
+@dataclass
+class Call:
+    """A call that may act: authorised, decoded, its body stored. `failures` is by entry of a batch."""
+
+    route: str
+    arg: Any
+    token: str
+    body: Received | None = None
+    failures: Mapping[int, EntryFailure] = field(default_factory=dict)
+
+    def acting(self, entries: Iterable[Entry]) -> list[Entry]:
+        """The entries that are to take effect."""
+        return [entry for index, entry in enumerate(entries) if not self._is_skipped(index)]
+
+    def _is_skipped(self, index: int) -> bool:
+        return index in self.failures and not self.failures[index].took_effect
+
+    @property
+    def received(self) -> Received:
+        if self.body is None:
+            raise TypeError(f"{self.route} has no body beside its argument")
+        return self.body
+
+
+@dataclass(frozen=True)
+class Download:
+    """The result of the one route that answers with bytes."""
+
+    metadata: Any
+    content: Content
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """`locks` says that the route takes the namespace's write lock."""
+
+    namespace: str
+    route: Any
+    scope: str | None
+    work: Callable[[Account, Call], Any]
+    locks: bool = False
+
+    @property
+    def name(self) -> str:
+        """As in the URL: `files/upload_session/append_v2`."""
+        version = f"_v{self.route.version}" if self.route.version > 1 else ""
+        return f"{self.namespace}/{self.route.name}{version}"
+
+    @property
+    def spoken_name(self) -> str:
+        """As in error texts: `files/upload_session/append:2`."""
+        version = f":{self.route.version}" if self.route.version > 1 else ""
+        return f"{self.namespace}/{self.route.name}{version}"
+
+    @property
+    def host(self) -> str:
+        return str(self.route.attrs["host"])
+
+    @property
+    def style(self) -> str:
+        return str(self.route.attrs["style"])
+
+    def failure(self, tag: str) -> RouteFailure:
+        """A void tag of the route's own union."""
+        return RouteFailure(getattr(self.route.error_type.definition, tag))
