@@ -28,6 +28,10 @@ from watchdog.observers import Observer
 # A rename from another folder and a hard link are only `created`; both are a producer's way to publish.
 _EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileMovedEvent]
 _WATCHDOG_LOG = "watchdog.observers"
+# Stopping with events under way makes watchdog log an error that says only that.
+logging.getLogger("watchdog.observers.inotify").addFilter(
+    lambda record: "when the thread is inactive" not in record.getMessage()
+)
 
 
 class Watcher(FileSystemEventHandler):

@@ -90,7 +90,8 @@ def open_regular(folder: int, name: str) -> OpenFile:
 def _input_fact(error: OSError, name: str) -> Exception:
     match error.errno:
         case errno.ENOENT:
-            return Rejected(Code.MISSING_ARTIFACT, f"{name!a} is not in the spool")
+            reason = f"{name!a} is not in the spool; publish a manifest when all of its files are there"
+            return Rejected(Code.MISSING_ARTIFACT, reason)
         case errno.ELOOP | errno.ENXIO:
             return Rejected(Code.NOT_REGULAR, f"{name!a} is not a regular file")
         case errno.EACCES | errno.EPERM:
