@@ -33,7 +33,7 @@ class Credentials:
 
     access_token: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
-    app_key: str | None = None
+    app_key: str | None = field(default=None, repr=False)
     app_secret: str | None = field(default=None, repr=False)
 
 

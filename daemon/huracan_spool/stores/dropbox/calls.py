@@ -56,15 +56,17 @@ class Caller:
         Repeats on `TryAgain`, whether the call or its reader raises it.
         """
         post = _post(call)
-        reader = read
+        attempts = 0
 
         async def attempt() -> T:
-            nonlocal reader
-            reading, reader = reader, again or read
+            nonlocal attempts
+            attempts += 1
+            reader = again if again is not None and attempts > 1 else read
             try:
-                return reading(await self._authorized(call.route, post))
+                return reader(await self._authorized(call.route, post))
             except StoreError as error:
-                _log.debug("dropbox_call_failed", route=call.route.name, **_fields(error))
+                route = call.route.name
+                _log.debug("dropbox_call_failed", route=route, attempt=attempts, **_fields(error))
                 raise
 
         return await self.retry(attempt)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dropbox import files
-
 from huracan_spool.stores.dropbox import wire
 
 # A field that nobody here reads can't make a file unreadable.
@@ -98,7 +96,7 @@ class RemoteFile:
         if not isinstance(metadata, dict) or metadata.get(".tag", "file") not in ("file", "success"):
             raise ValueError("not a file")
         known = {name: metadata[name] for name in _READ if name in metadata}
-        file = wire.read(files.FileMetadata_validator, known)
+        file = wire.read_file(known)
         path = file.path_display or file.path_lower
         if path is None:
             raise ValueError("a file without a path")

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dropbox import files
-
 from huracan_spool.stores.dropbox.wire import Route
 
 # A commit of large files may take minutes: https://github.com/rclone/rclone/issues/5008
 _COMMIT = 300.0
 
-START_BATCH = Route(files.upload_session_start_batch)
-START = Route(files.upload_session_start)
+START_BATCH = Route.of("upload_session/start_batch")
+START = Route.of("upload_session/start")
 # Repeatable, because the offset in the answer to a repetition tells whether the first one arrived.
-APPEND = Route(files.upload_session_append_v2)
-APPEND_BATCH = Route(files.upload_session_append_batch)
-FINISH_BATCH = Route(files.upload_session_finish_batch_v2, repeatable=False, patience=_COMMIT)
-GET_METADATA = Route(files.get_metadata)
-LIST_FOLDER = Route(files.list_folder)
-LIST_FOLDER_CONTINUE = Route(files.list_folder_continue)
-DOWNLOAD = Route(files.download)
-COPY = Route(files.copy_v2, repeatable=False, patience=_COMMIT)
-MOVE_BATCH = Route(files.move_batch_v2, repeatable=False, patience=_COMMIT)
-MOVE_BATCH_CHECK = Route(files.move_batch_check_v2)
+APPEND = Route.of("upload_session/append:2")
+APPEND_BATCH = Route.of("upload_session/append_batch")
+FINISH_BATCH = Route.of("upload_session/finish_batch:2", repeatable=False, patience=_COMMIT)
+GET_METADATA = Route.of("get_metadata")
+LIST_FOLDER = Route.of("list_folder")
+LIST_FOLDER_CONTINUE = Route.of("list_folder/continue")
+DOWNLOAD = Route.of("download")
+COPY = Route.of("copy:2", repeatable=False, patience=_COMMIT)
+MOVE_BATCH = Route.of("move_batch:2", repeatable=False, patience=_COMMIT)
+MOVE_BATCH_CHECK = Route.of("move_batch/check:2")
 
 # The argument of an append_batch is a header, and 50 entries are 7.5 kB: many proxies take 8 KiB a line.
 MOST_PIECES = 50

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 
-from dropbox import stone_validators
+from dropbox import files, stone_validators
 from dropbox.stone_serializers import json_compat_obj_decode, json_encode
 
 from huracan_spool.errors import Refused, StoreError, TryAgain, Unknown, Unreachable
@@ -37,8 +37,13 @@ class Route:
     """
 
     stone: Any
-    repeatable: bool = True
-    patience: float = 90.0
+    repeatable: bool
+    patience: float
+
+    @classmethod
+    def of(cls, key: str, *, repeatable: bool = True, patience: float = 90.0) -> Route:
+        """The route that the SDK knows as `key`: its name, and `:version` from the second on."""
+        return cls(files.ROUTES[key], repeatable, patience)
 
     @property
     def name(self) -> str:
@@ -114,10 +119,10 @@ def decode_download(route: Route, reply: Reply, limit: int) -> bytes:
     return reply.body
 
 
-def read(validator: Any, value: object) -> Any:
-    """The SDK's object for decoded JSON. Raises ValueError when it does not fit."""
+def read_file(metadata: Mapping[str, Any]) -> Any:
+    """The SDK's FileMetadata. Raises ValueError when the JSON does not fit."""
     try:
-        return json_compat_obj_decode(validator, value, strict=False)
+        return json_compat_obj_decode(files.FileMetadata_validator, metadata, strict=False)
     except stone_validators.ValidationError as error:
         raise ValueError(printable(str(error))) from error
 
@@ -171,7 +176,7 @@ def failure(route: Route, reply: Reply) -> StoreError:
 def route_error(message: str, status: int, error: object, retry_after: float | None = None) -> StoreError:
     """The error for the `error` member of an answer, or for the failure of a batch entry."""
     tags = tags_of(error)
-    said = message if tags and tags[-1] in message else f"{message} {printable('/'.join(tags))}"
+    said = message if not tags or tags[-1] in message else f"{message} {printable('/'.join(tags))}"
     if tags[-1:] == ("missing_scope",) and isinstance(error, dict):
         scope = printable(str(error.get("required_scope")), 60)
         return _error(classify.missing_scope(scope), said)
