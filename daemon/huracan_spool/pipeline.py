@@ -108,6 +108,8 @@ class Pipeline:
         try:
             return await self._attempt_or_reject(this, enter_lane)
         except Withdrawn:
+            with suppress(sqlite3.Error):
+                await in_thread(self._ledger.settled, run)
             return Gone()
         except NeedsPerson as error:
             return Pause(str(error), error.hint, needs_person=True)

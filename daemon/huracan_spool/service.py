@@ -161,7 +161,7 @@ class Service:
             self._log.warning(
                 "badly_named_manifest",
                 name=name,
-                action="left alone; a run's name has 1 to 128 letters, digits, dots, - and _",
+                action="left alone; a manifest is a file, its name 1 to 128 letters, digits, dots, - and _",
             )
         self._badly_named = look.badly_named
         before, told = self._orphans

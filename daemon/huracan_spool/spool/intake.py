@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ def look_at(spool: Spool) -> Look:
                 case NameKind.MANIFEST:
                     if (version := version_of(spool, entry.name)) is not None:
                         manifests[entry.name.removesuffix(MANIFEST_SUFFIX)] = version
+                    elif entry.is_dir(follow_symlinks=False):
+                        others.add(entry.name)
                 case NameKind.OTHER:
                     others.add(entry.name)
                 case NameKind.HIDDEN if entry.name.startswith(protocol.REMOVING):
@@ -48,9 +51,12 @@ def look_at(spool: Spool) -> Look:
 
 
 def version_of(spool: Spool, name: str) -> Version | None:
+    """None when nothing is there, or a folder: that is no run, and another user's can't even be moved."""
     try:
         status = os.stat(name, dir_fd=spool.root, follow_symlinks=False)
     except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(status.st_mode):
         return None
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 

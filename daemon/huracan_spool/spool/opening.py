@@ -52,10 +52,10 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class PendingManifest:
-    """A manifest as it lies in the spool; `manifest` is None when it is no valid one."""
+    """A manifest as it lies in the spool; `manifest` is None when it is no valid one, `sha256` when too big."""
 
     identity: Identity
-    sha256: str
+    sha256: str | None
     manifest: Manifest | None
 
 
@@ -75,7 +75,8 @@ def pending_manifest(spool: Spool, run: str) -> PendingManifest | None:
     manifest = None
     with suppress(BadManifest):
         manifest = parse_manifest(data)
-    return PendingManifest(file.identity, hashlib.sha256(data).hexdigest(), manifest)
+    sha256 = hashlib.sha256(data).hexdigest() if len(data) <= MAX_MANIFEST_BYTES else None
+    return PendingManifest(file.identity, sha256, manifest)
 
 
 def read_manifest(file: OpenFile) -> tuple[Manifest, str]:

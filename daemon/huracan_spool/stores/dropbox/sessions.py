@@ -65,7 +65,7 @@ class RunSessions:
     uploader: Uploader
     contents: Mapping[str, Content]
     bytes_sent: int = 0
-    _ready: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    ready: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     async def prepare(self, wanted: Sequence[str]) -> None:
         """Have a closed session ready for each content hash, as often as it is named.
@@ -73,18 +73,18 @@ class RunSessions:
         Raises `StoreError`, `Rejected`.
         """
         missing = Counter(wanted)
-        missing.subtract({hash_: len(ids) for hash_, ids in self._ready.items()})
+        missing.subtract({hash_: len(ids) for hash_, ids in self.ready.items()})
         contents = [self.contents[hash_] for hash_ in (+missing).elements()]
         for content, session in await self.uploader.upload(contents):
-            self._ready[content.content_hash].append(session)
+            self.ready[content.content_hash].append(session)
             self.bytes_sent += content.fingerprint.size
 
     def use(self, hash_: str) -> str:
-        return self._ready[hash_].pop()
+        return self.ready[hash_].pop()
 
     def give_back(self, hash_: str, session: str) -> None:
         """The commit was refused, and the session still holds the bytes."""
-        self._ready[hash_].append(session)
+        self.ready[hash_].append(session)
 
 
 class Uploader:

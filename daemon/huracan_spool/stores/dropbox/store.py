@@ -8,7 +8,7 @@ the folder and to `stores.reconcile`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from huracan_spool import layout
@@ -35,6 +35,7 @@ from huracan_spool.stores.settling import Patience, settle
 
 _SESSION_TROUBLE = (SessionGone, SessionClosed, WrongOffset)
 _RECORDS_REMEMBERED = 1000
+_UNFINISHED_REMEMBERED = 100
 TRIES = 3
 ReadRecord = Callable[[PlannedRun, str, str], Awaitable[KnownRun | None]]
 
@@ -53,10 +54,12 @@ class DropboxStore:
         self._patience = patience
         self._root = f"/{app_folder}".rstrip("/")
         self._records: dict[str, KnownRun | None] = {}
+        self._unfinished: dict[str, RunSessions] = {}
 
     async def put(self, run: PlannedRun) -> Stored:
-        sessions = RunSessions(self._uploader, run.by_hash())
-        folder = _RemoteFolder(self._api, self._committer, self._root, run, sessions, self._known_run)
+        folder = _RemoteFolder(
+            self._api, self._committer, self._root, run, self._sessions_for(run), self._known_run
+        )
         ours = not run.tried_before and await folder.claim()
         superseded = False
         if not ours:
@@ -64,10 +67,22 @@ class DropboxStore:
             superseded = plan.superseded
         shared = await folder.share_candles() if Kind.CANDLES in run.artifacts else None
         paths = stored_paths(run, self._root, shared, superseded=superseded)
+        del self._unfinished[run.digest]
         return Stored(superseded, paths, folder.sessions.bytes_sent)
 
     async def probe(self) -> None:
         await self._api.check_account()
+
+    def _sessions_for(self, run: PlannedRun) -> RunSessions:
+        """What an earlier attempt of this process brought across is not sent again."""
+        earlier = self._unfinished.pop(run.digest, None)
+        sessions = (
+            replace(earlier, contents=run.by_hash()) if earlier else RunSessions(self._uploader, run.by_hash())
+        )
+        while len(self._unfinished) >= _UNFINISHED_REMEMBERED:
+            del self._unfinished[next(iter(self._unfinished))]
+        self._unfinished[run.digest] = sessions
+        return sessions
 
     async def _known_run(self, run: PlannedRun, id_: str, content_hash: str) -> KnownRun | None:
         """What a record in the folder of `run` says; read once, for content never changes."""
@@ -182,7 +197,8 @@ class _RemoteFolder:
         entries = [self._entry(content_hash, path) for content_hash, path in todo]
         results = await self.committer.commit(entries)
         for entry, (content_hash, _), result in zip(entries, todo, results, strict=True):
-            if isinstance(result, Conflict | TryAgain):
+            if isinstance(result, Conflict | TryAgain | Unknown):
+                # Unknown too: a session is committed once, so a late effect and a repetition can't both count.
                 self.sessions.give_back(content_hash, entry.session_id)
             elif isinstance(result, RemoteFile) and result.content_hash != content_hash:
                 raise TryAgain(
