@@ -43,10 +43,11 @@ class Fingerprint:
 
 
 class Hasher:
-    """Feeds a file's bytes, in order, to sha256 and to the content hash at once."""
+    """Feeds a file's bytes, in order, to sha256 and to the content hash at once, or to one of them."""
 
-    def __init__(self) -> None:
-        self._whole = hashlib.sha256()
+    def __init__(self, *, whole: bool = True, blocks: bool = True) -> None:
+        self._whole = hashlib.sha256() if whole else None
+        self._wants_blocks = blocks
         self._block = hashlib.sha256()
         self._filled = 0
         self._size = 0
@@ -54,9 +55,10 @@ class Hasher:
 
     def update(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
-        self._whole.update(view)
+        if self._whole is not None:
+            self._whole.update(view)
         self._size += len(view)
-        while view:
+        while view and self._wants_blocks:
             part = view[: BLOCK - self._filled]
             self._block.update(part)
             self._filled += len(part)
@@ -67,7 +69,8 @@ class Hasher:
     def finish(self) -> Fingerprint:
         if self._filled:
             self._end_block()
-        return Fingerprint(self._size, self._whole.hexdigest(), tuple(self._blocks))
+        sha256 = self._whole.hexdigest() if self._whole is not None else ""
+        return Fingerprint(self._size, sha256, tuple(self._blocks))
 
     def _end_block(self) -> None:
         self._blocks.append(self._block.digest())

@@ -22,6 +22,7 @@ class DueQueue:
     _order: count[int] = field(default_factory=count)
     _under_way: dict[str, Hashable | None] = field(default_factory=dict)
     _parked: dict[Hashable, deque[str]] = field(default_factory=lambda: defaultdict(deque))
+    _called: dict[str, tuple[Hashable, float]] = field(default_factory=dict)
     _again: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -51,8 +52,12 @@ class DueQueue:
 
     def enter(self, run: str, lane: Hashable) -> bool:
         """Take the lane for a run under way; False parks the run until the lane is free."""
+        if run in self._called and self._called[run][0] != lane:  # its manifest was replaced meanwhile
+            self._pass_on(run)
+        self._called.pop(run, None)
         if lane in self._under_way.values():
             del self._under_way[run]
+            self._again.pop(run, None)  # the wish is fulfilled when the lane is free
             self._parked[lane].append(run)
             return False
         self._under_way[run] = lane
@@ -64,15 +69,18 @@ class DueQueue:
         wishes = [due for due in (again_at, self._again.pop(run, None)) if due is not None]
         if wishes:
             self._schedule(run, min(wishes))
-        if lane in self._parked:
-            self._schedule(self._parked[lane].popleft(), now)
-            if not self._parked[lane]:
-                del self._parked[lane]
+        self._pass_on(run)
+        self._call_next(lane, now)
 
     def discard(self, run: str) -> None:
         """Forget a run that waits; one under way ends by itself."""
-        self._due.pop(run, None)
         self._again.pop(run, None)
+        if self._due.pop(run, None) is not None:
+            self._pass_on(run)
+        for lane, waiting in list(self._parked.items()):
+            if run in waiting:
+                waiting.remove(run)
+                self._forget_if_empty(lane)
 
     def all_due(self, now: float) -> None:
         """Let every waiting run be due now."""
@@ -83,6 +91,23 @@ class DueQueue:
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    def _call_next(self, lane: Hashable, now: float) -> None:
+        """A lane is free: the first that is parked for it is due."""
+        if lane in self._parked:
+            run = self._parked[lane].popleft()
+            self._forget_if_empty(lane)
+            self._called[run] = lane, now
+            self._schedule(run, now)
+
+    def _pass_on(self, run: str) -> None:
+        """A run that was called into a lane never got there: the next one is called, or nobody ever would be."""
+        if run in self._called:
+            self._call_next(*self._called.pop(run))
+
+    def _forget_if_empty(self, lane: Hashable) -> None:
+        if not self._parked[lane]:
+            del self._parked[lane]
 
     def _schedule(self, run: str, due: float) -> None:
         self._due[run] = due

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,17 @@ CREATE TABLE IF NOT EXISTS first_tries (
     digest TEXT PRIMARY KEY,         -- of the run
     uploaded_at TEXT NOT NULL        -- what its record says, on every attempt
 ) STRICT;
+CREATE TABLE IF NOT EXISTS upload_sessions (
+    content_hash TEXT PRIMARY KEY,   -- of the large file that is on its way
+    session_id TEXT NOT NULL,
+    piece INTEGER NOT NULL,          -- bytes in one call
+    begun_at REAL NOT NULL           -- seconds since 1970: Dropbox forgets sessions
+) STRICT;
+CREATE TABLE IF NOT EXISTS upload_pieces (
+    content_hash TEXT NOT NULL,
+    at_offset INTEGER NOT NULL,      -- of a piece that has arrived
+    PRIMARY KEY (content_hash, at_offset)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pause (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     since TEXT NOT NULL,
@@ -51,6 +63,12 @@ _UPLOADED_AT = "SELECT uploaded_at FROM first_tries WHERE digest = ?"
 _FORGET_TRIES = "DELETE FROM first_tries WHERE uploaded_at < ?"
 _PAUSED = "INSERT OR REPLACE INTO pause (only_row, since, reason, hint) VALUES (1, ?, ?, ?)"
 _RESUMED = "DELETE FROM pause"
+_SESSION = "SELECT session_id, piece, begun_at FROM upload_sessions WHERE content_hash = ?"
+_PIECES = "SELECT at_offset FROM upload_pieces WHERE content_hash = ?"
+_BEGIN_SESSION = "INSERT OR REPLACE INTO upload_sessions VALUES (?, ?, ?, ?)"
+_PIECE_DONE = "INSERT OR IGNORE INTO upload_pieces VALUES (?, ?)"
+_FORGET_SESSION = "DELETE FROM upload_sessions WHERE content_hash = ?"
+_FORGET_PIECES = "DELETE FROM upload_pieces WHERE content_hash = ?"
 _WAITING_RUNS = "SELECT run, attempts, queued_at, waits_because, due_at FROM runs ORDER BY queued_at, run"
 _PAUSE = "SELECT since, reason, hint FROM pause"
 
@@ -78,6 +96,18 @@ class AccountPause:
     since: str
     reason: str
     hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LargeSession:
+    """An upload session of a large file: its id, the pieces' length in bytes, the offsets that arrived."""
+
+    session_id: str
+    piece: int
+    done: frozenset[int]
+
+
+SESSION_LIFE = 6 * 86400.0  # seconds; Dropbox says 7 days
 
 
 class Ledger:
@@ -117,6 +147,29 @@ class Ledger:
 
     def resumed(self) -> None:
         self._write(_RESUMED)
+
+    def load_session(self, content_hash: str) -> LargeSession | None:
+        """None when there is none, or it is so old that Dropbox may have forgotten it."""
+        with self._lock:
+            row = self._connection.execute(_SESSION, (content_hash,)).fetchone()
+            pieces = self._connection.execute(_PIECES, (content_hash,)).fetchall()
+        if row is None or not 0 <= time.time() - row[2] < SESSION_LIFE:
+            return None
+        return LargeSession(row[0], row[1], frozenset(offset for (offset,) in pieces))
+
+    def save_session(self, content_hash: str, session_id: str, piece: int) -> None:
+        with self._lock, self._connection:
+            self._connection.execute(_FORGET_PIECES, (content_hash,))
+            self._connection.execute(_BEGIN_SESSION, (content_hash, session_id, piece, time.time()))
+
+    def piece_done(self, content_hash: str, offset: int) -> None:
+        with self._lock, self._connection:
+            self._connection.execute(_PIECE_DONE, (content_hash, offset))
+
+    def forget_session(self, content_hash: str) -> None:
+        with self._lock, self._connection:
+            self._connection.execute(_FORGET_SESSION, (content_hash,))
+            self._connection.execute(_FORGET_PIECES, (content_hash,))
 
     def waiting_runs(self) -> list[WaitingRun]:
         with self._lock:

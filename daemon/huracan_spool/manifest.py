@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_METADATA_BYTES = 64 * 1024
 MAX_SYMBOL_CHARACTERS = 64
 MAX_NAME_BYTES = 255
+MAX_TOLD = 20  # problems and warnings: a manifest can hold 100,000 of them, and a reason is to be read
 MAX_DEPTH = 64  # json.loads gives up near 1,000; the record nests the metadata once more
 RESERVED_NAMES = frozenset({"failed", "receipts", "reason.json"})
 
@@ -107,13 +109,14 @@ def parse_manifest(data: bytes) -> Manifest:
     manifest = reader.read()
     if reader.problems:
         code = reader.problems[0][0]
-        raise BadManifest(code, "; ".join(text for _, text in reader.problems), well_named_files(document))
+        reason = "; ".join(_the_first([text for _, text in reader.problems]))
+        raise BadManifest(code, reason, well_named_files(document))
     return manifest
 
 
 def parse_trained_at(text: str) -> datetime:
     """An RFC 3339 time as UTC, whole seconds; without an offset it is UTC. Raises `ValueError`."""
-    if not _TIME.match(text):
+    if not _TIME.fullmatch(text):
         raise ValueError("expected a time such as 2025-11-12T16:49:20Z")
     base, rest = text[:19], text[19:]
     leap = base.endswith(":60")  # RFC 3339 allows leap seconds, datetime does not
@@ -175,6 +178,11 @@ def odd_time(trained_at: datetime, now: datetime) -> str | None:
     return None
 
 
+def _the_first(texts: list[str]) -> list[str]:
+    more = len(texts) - MAX_TOLD
+    return [*texts[:MAX_TOLD], f"and {more} more"] if more > 0 else texts
+
+
 def _parse_document(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_MANIFEST_BYTES:
         raise BadManifest(Code.TOO_BIG, f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
@@ -204,8 +212,7 @@ def _parse_document(data: bytes) -> dict[str, Any]:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise ValueError(f"the key {twice!a} stands twice in one object")
     return result
 
@@ -267,7 +274,7 @@ class _Reader:
             trained_at=self._trained_at(),
             artifacts=self._artifacts(),
             metadata=self._metadata(),
-            warnings=tuple(self._warnings),
+            warnings=tuple(_the_first(self._warnings)),
         )
 
     def _problem(self, text: str, code: Code = Code.BAD_MANIFEST) -> None:

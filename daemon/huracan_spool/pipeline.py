@@ -7,6 +7,7 @@ after each step leaves.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -43,9 +44,13 @@ EnterLane = Callable[[Hashable], bool]
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """Times in seconds. `run_delay` says how long a run waits after its n-th attempt."""
+    """Times in seconds. `run_delay` says how long a run waits after its n-th attempt.
+
+    `readers` runs are read at a time: reading is what takes CPU and disk from training.
+    """
 
     settle: float
+    readers: int
     keep_models: int
     models: Path
     allowed_uids: frozenset[int] | None
@@ -98,6 +103,7 @@ class Pipeline:
         self._options = options
         self._monotonic = monotonic
         self._now = now
+        self._reading = asyncio.Semaphore(options.readers)
         self._defects: dict[str, int] = {}
         self._interrupted_quarantine = False
         self._log = structlog.get_logger()
@@ -158,7 +164,8 @@ class Pipeline:
 
     async def _upload(self, this: _Try, entry: OpenRun, attempt: Attempt) -> Outcome:
         started = self._monotonic()
-        read = await read_run(entry)
+        async with self._reading:
+            read = await read_run(entry)
         first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
         options, symbol = self._options, entry.manifest.symbol.text
         run = plan_run(

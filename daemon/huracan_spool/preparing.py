@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from huracan_spool.codes import Code
 from huracan_spool.content_hash import Fingerprint, Hasher, fingerprint
@@ -15,10 +15,11 @@ from huracan_spool.record import ArtifactFacts, build_record, run_digest
 from huracan_spool.spool.files import OpenFile
 from huracan_spool.spool.opening import OpenRun
 from huracan_spool.stores.base import Content, PlannedRun
-from huracan_spool.threads import in_thread
+from huracan_spool.threads import all_done, in_thread
 
 _HASH_STEP = 32 * 1024 * 1024  # bytes hashed in one hop to a thread: about 40 ms
 _READ = 1024 * 1024
+_SIDE_BY_SIDE = 64 * 1024 * 1024  # bytes from which on two threads hash, one for each of the two hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,15 @@ def plan_run(read: ReadRun, *, uploaded_at: str, host: str, uploader: str, attem
 
 
 async def _read(file: OpenFile) -> Fingerprint:
-    hasher = Hasher()
+    if file.identity.size < _SIDE_BY_SIDE:
+        return await _hash(file, Hasher())
+    whole, blocks = await all_done(
+        [_hash(file, Hasher(blocks=False)), _hash(file, Hasher(whole=False))]
+    )
+    return replace(blocks, sha256=whole.sha256)
+
+
+async def _hash(file: OpenFile, hasher: Hasher) -> Fingerprint:
     at = 0
     while count := await in_thread(_hash_some, file.fd, at, hasher):
         at += count

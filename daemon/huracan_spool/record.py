@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,11 @@ from typing import Any
 from huracan_spool import layout
 from huracan_spool.manifest import Kind, Manifest, Symbol, parse_symbol, parse_trained_at
 
-MAX_RECORD_BYTES = 1024 * 1024  # 64 KiB of metadata, an inspection report, and room to grow
+# 64 KiB of metadata can be 4.3 MiB when it is indented, nested as deeply as a manifest may be. A record that is too
+# long to be read would leave its run's files without an owner.
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+
+_CONTENT_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -105,7 +110,7 @@ def parse_record(data: bytes, content_hash: str, symbol_folder: str, date: str) 
         document = json.loads(data)
         symbol = parse_symbol(document["symbol"])
         trained_at = parse_trained_at(document["trained_at"])
-        hashes = {Kind(kind): str(facts["content_hash"]) for kind, facts in document["artifacts"].items()}
+        hashes = {Kind(kind): _content_hash(facts["content_hash"]) for kind, facts in document["artifacts"].items()}
         digest = run_digest(symbol, trained_at, hashes)
         true = document["digest"] == digest
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
@@ -114,6 +119,13 @@ def parse_record(data: bytes, content_hash: str, symbol_folder: str, date: str) 
         return None
     wants = {layout.place(kind, symbol, trained_at): value for kind, value in hashes.items()}
     return KnownRun(RunKey(layout.timestamp(trained_at), digest), {layout.RECORD_PLACE: content_hash} | wants)
+
+
+def _content_hash(value: Any) -> str:
+    """Raises `ValueError`: a line break in a hash would let other artifacts have the same digest."""
+    if not isinstance(value, str) or not _CONTENT_HASH.fullmatch(value):
+        raise ValueError("not a content hash")
+    return value
 
 
 def _model(facts: ArtifactFacts, inspection: Mapping[str, Any] | None) -> dict[str, Any]:

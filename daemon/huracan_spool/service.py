@@ -37,6 +37,9 @@ from huracan_spool.systemd import notify
 from huracan_spool.threads import in_thread
 from huracan_spool.watcher import Watcher
 
+# Runs that are read, on their way or waiting for a commit that they share. What loads the host is limited
+# elsewhere: files read at a time (upload.workers), bodies sent at a time (upload.connections).
+RUNS_UNDER_WAY = 64
 LOOK_AFTER = 1.0  # seconds between two looks at whether the spool and the watcher are still there
 HOUSEKEEPING = 3600.0
 FIRST_TRIES_KEPT = 60 * 86400.0
@@ -53,7 +56,6 @@ class ServiceOptions:
     spool_path: Path
     rescan_interval: float
     receipts_keep: float
-    workers: int
     drain_timeout: float
 
 
@@ -126,7 +128,7 @@ class Service:
                 tasks.create_task(each)
                 for each in (self._rescans(), self._look_after(), self._probes(), self._housekeeping())
             ]
-            workers = [tasks.create_task(self._worker()) for _ in range(self._options.workers)]
+            workers = [tasks.create_task(self._worker()) for _ in range(RUNS_UNDER_WAY)]
             await self._stopping.wait()
             notify("STOPPING=1")
             for task in background:

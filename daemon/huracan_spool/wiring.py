@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from huracan_spool import __version__
-from huracan_spool.ledger import open_ledger
+from huracan_spool.ledger import Ledger, open_ledger
 from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
 from huracan_spool.service import Service, ServiceOptions
@@ -27,7 +27,7 @@ from huracan_spool.spool.pending import Pending
 from huracan_spool.stores.base import Store
 from huracan_spool.stores.dropbox.api import open_dropbox
 from huracan_spool.stores.dropbox.auth import Credentials
-from huracan_spool.stores.dropbox.committer import Committer
+from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate, Timetable
 from huracan_spool.stores.dropbox.sessions import Uploader
 from huracan_spool.stores.dropbox.store import DropboxStore
@@ -55,12 +55,11 @@ async def built(settings: Settings) -> AsyncIterator[Service]:
             structlog.get_logger().warning("spool_is_odd", warning=warning)
         ledger = open_ledger(state / LEDGER)
         stack.callback(ledger.close)
-        store = await stack.enter_async_context(_store(settings))
+        store = await stack.enter_async_context(_store(settings, ledger))
         options = ServiceOptions(
             spool_path=settings.spool.path,
             rescan_interval=settings.spool.rescan_interval,
             receipts_keep=settings.spool.receipts_keep,
-            workers=settings.upload.workers,
             drain_timeout=settings.upload.drain_timeout,
         )
 
@@ -89,6 +88,7 @@ def _pipeline_options(settings: Settings) -> PipelineOptions:
     retry, rng = settings.retry, random.Random()  # noqa: S311 - jitter is no secret
     return PipelineOptions(
         settle=settings.spool.settle,
+        readers=settings.upload.workers,
         keep_models=settings.spool.keep_models,
         models=settings.state_dir / MODELS,
         allowed_uids=settings.spool.allowed_uids,
@@ -100,7 +100,7 @@ def _pipeline_options(settings: Settings) -> PipelineOptions:
 
 
 @asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[Store]:
+async def _store(settings: Settings, ledger: Ledger) -> AsyncIterator[Store]:
     patience = Patience(settings.retry.run_first)
     app_folder = settings.dropbox.app_folder
     if not settings.uses_dropbox:
@@ -135,11 +135,13 @@ async def _store(settings: Settings) -> AsyncIterator[Store]:
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
     )
     async with connection as api:
-        uploader = Uploader(api, chunk_size=upload.chunk_size, connections=upload.connections)
+        uploader = Uploader(
+            api, chunk_size=upload.chunk_size, connections=upload.connections, ledger=ledger
+        )
         delay: Callable[[int], float] = partial(
             call_backoff, first=retry.call_first, maximum=retry.call_max, rng=rng
         )
-        yield DropboxStore(api, uploader, Committer(api, delay), patience, app_folder)
+        yield DropboxStore(api, uploader, Changes(api, delay), patience, app_folder)
 
 
 def _reveal(secret: Secret | None) -> str | None:

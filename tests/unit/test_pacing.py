@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -35,22 +36,34 @@ async def when_served(rate: CallRate, time: FakeTime) -> float:
     return round(time.now - 1000.0, 6)
 
 
-async def test_calls_are_spaced(time):
+async def test_a_run_s_few_calls_go_out_together_and_further_ones_are_spaced(time):
     rate = rate_of(time)
 
-    turns = await asyncio.gather(*[when_served(rate, time) for _ in range(5)])
+    turns = await asyncio.gather(*[when_served(rate, time) for _ in range(6)])
 
-    assert turns == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert turns == [0.0, 0.0, 0.0, 0.1, 0.2, 0.3]
 
 
-async def test_idle_time_is_not_saved_up_for_a_burst(time):
+async def test_a_long_rest_is_not_saved_up_for_a_longer_burst(time):
     rate = rate_of(time)
     await rate.turn()
     time.now += 60
 
-    turns = await asyncio.gather(*[when_served(rate, time) for _ in range(3)])
+    turns = await asyncio.gather(*[when_served(rate, time) for _ in range(5)])
 
-    assert turns == [60.0, 60.1, 60.2]
+    assert turns == [60.0, 60.0, 60.0, 60.1, 60.2]
+
+
+async def test_rejections_make_calls_rarer_and_good_calls_bring_the_usual_rate_back(time):
+    rate = rate_of(time)
+    rate.slow_down()
+    rate.slow_down()
+
+    turns = await asyncio.gather(*[when_served(rate, time) for _ in range(200)])
+
+    spaces = [after - before for before, after in itertools.pairwise(turns[3:])]
+    assert spaces[0] > 0.2
+    assert spaces[-1] == pytest.approx(0.1)
 
 
 async def test_a_freeze_holds_everybody_back_and_then_lets_them_out_spaced(time):
@@ -64,7 +77,8 @@ async def test_a_freeze_holds_everybody_back_and_then_lets_them_out_spaced(time)
 
 async def test_a_freeze_reaches_those_who_already_wait(time):
     rate = rate_of(time, per_second=1)
-    await rate.turn()
+    for _ in range(3):
+        await rate.turn()
 
     async def freeze_while_sleeping(seconds: float) -> None:
         rate._sleep = time.sleep

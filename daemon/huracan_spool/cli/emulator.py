@@ -46,8 +46,17 @@ class Address(click.ParamType[tuple[str, int]]):
     metavar="DIR",
     help="Hold the bytes of files under DIR while running, instead of in the system's temporary directory.",
 )
+@click.option(
+    "--wan",
+    metavar="PROFILE[,NAME=VALUE]...",
+    help="Be as far away as PROFILE says (link, heavy-lock or dossier), with some of its figures changed.",
+)
 def emulator(
-    http: tuple[str, int] | None, https: tuple[str, int] | None, token: str | None, root: Path | None
+    http: tuple[str, int] | None,
+    https: tuple[str, int] | None,
+    token: str | None,
+    root: Path | None,
+    wan: str | None,
 ) -> None:
     """Serve a strict emulation of the Dropbox API, for one account, until TERM or INT.
 
@@ -56,13 +65,23 @@ def emulator(
     an empty account, and nothing is kept afterwards: DIR is for files that are too large for /tmp.
     """
     # Half a second of imports that no other command needs.
-    from huracan_spool.emulator import EmulatorOptions  # noqa: PLC0415
+    from huracan_spool.emulator import EmulatorOptions, WanProfile, parse_profile  # noqa: PLC0415
 
     if http is None and https is None:
         http = https = LOOPBACK
+    try:
+        profile = parse_profile(wan) if wan else WanProfile()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--wan") from error
     # Clients made for HTTP/2, rclone for one, declare no lengths when they are given HTTP/1.1.
     options = EmulatorOptions(
-        http=http, https=https, token=token, root=root, chunked_bodies=True, download_content_type=True
+        http=http,
+        https=https,
+        token=token,
+        root=root,
+        wan=profile,
+        chunked_bodies=True,
+        download_content_type=True,
     )
     asyncio.run(serve(options))
 

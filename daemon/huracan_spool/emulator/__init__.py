@@ -12,9 +12,11 @@ from huracan_spool.emulator.emulator import Emulator
 from huracan_spool.emulator.faults import ActiveFault, Fault, Faults
 from huracan_spool.emulator.options import ALL_SCOPES, EmulatorOptions
 from huracan_spool.emulator.view import FileView
+from huracan_spool.emulator.wan_profile import PROFILES, WanProfile, parse_profile
 
 __all__ = [
     "ALL_SCOPES",
+    "PROFILES",
     "ActiveFault",
     "CallRecord",
     "Emulator",
@@ -22,5 +24,7 @@ __all__ = [
     "Fault",
     "Faults",
     "FileView",
+    "WanProfile",
     "Write",
+    "parse_profile",
 ]

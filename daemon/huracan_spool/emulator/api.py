@@ -28,12 +28,14 @@ from huracan_spool.emulator.failures import (
     BadCall,
     EntryFailure,
     Failure,
+    LockTaken,
     OverRate,
     PathRootFailure,
     RouteFailure,
 )
 from huracan_spool.emulator.pacing import CallRate
 from huracan_spool.emulator.replies import ContentRange, Reply
+from huracan_spool.emulator.wan import Wan
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     endpoint.name: endpoint
@@ -45,10 +47,12 @@ BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Api:
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, wan: Wan) -> None:
         self._account = account
         self._options = account.options
-        self._rate = CallRate(account.options.calls_per_second)
+        self._wan = wan
+        calls_per_second = self._options.calls_per_second or wan.profile.calls_per_second
+        self._rate = CallRate(calls_per_second, wan.profile.retry_after)
         self._refused = 0
         # First come, first served, like the lock of a namespace.
         self._write_lock = asyncio.Lock()
@@ -70,9 +74,12 @@ class Api:
     async def _perform(self, exchange: Exchange, endpoint: Endpoint) -> Reply:
         token = self._admit(exchange.request, endpoint)
         call = await self._decoded(exchange, endpoint, token)
-        call.failures = exchange.entry_failures(_batch_size(call.arg))
+        size = _batch_size(call.arg)
+        call.failures = exchange.entry_failures(size)
+        await self._wan.serve(endpoint.name, endpoint.style, size)
         if not endpoint.locks:
             return self._done(exchange, endpoint, call)
+        await self._lock(exchange, call)
         async with self._write_lock:
             if self._options.lock_hold:
                 await self._options.sleep(self._options.lock_hold)
@@ -117,6 +124,17 @@ class Api:
             raise endpoint.failure("payload_too_large")
         return body
 
+    async def _lock(self, exchange: Exchange, call: Call) -> None:
+        """Raises `LockTaken`; of a batch the entries fail that did not get the lock."""
+        sizes = committed_sizes(call)
+        is_batch = _batch_size(call.arg) > 0
+        locking = await self._wan.lock(sizes, batch=is_batch)
+        exchange.record.lock_wait = locking.waited
+        if locking.refused and not is_batch:
+            raise LockTaken
+        busy = EntryFailure(lock_taken(call.route), took_effect=False)
+        call.failures = {**dict.fromkeys(locking.refused, busy), **call.failures}
+
     def _done(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Reply:
         result = endpoint.work(self._account, call)
         if isinstance(result, Download):
@@ -138,6 +156,8 @@ class Api:
                 self._refused += 1
                 form = "text" if self._refused % 2 == 0 else "header"
                 return replies.rate_limited("too_many_requests", failure.retry_after, form)
+            case LockTaken():
+                return replies.rate_limited("too_many_write_operations", 1, "header")
             case BadCall():
                 return replies.text(400, f'Error in call to API function "{endpoint.spoken_name}": {failure}')
         raise failure
@@ -161,6 +181,22 @@ def with_failures(entries: list[Any], failures: Mapping[int, EntryFailure]) -> l
 def _batch_size(arg: Any) -> int:
     entries = getattr(arg, "entries", None) or getattr(arg, "paths", None)
     return len(entries) if entries else 0
+
+
+def committed_sizes(call: Call) -> list[int]:
+    """Bytes of each file that the call commits from a session or its body; 0 for what moves no bytes."""
+    arg = call.arg
+    entries = getattr(arg, "entries", None) or getattr(arg, "paths", None)
+    if entries:
+        return [entry.cursor.offset if hasattr(entry, "cursor") else 0 for entry in entries]
+    earlier = arg.cursor.offset if hasattr(arg, "cursor") else 0
+    return [earlier + (call.body.size if call.body else 0)]
+
+
+def lock_taken(route: str) -> Any:
+    """The error of a batch's entry, in wire form. Only the union of `create_folder_batch` hides it under `path`."""
+    error: dict[str, Any] = {".tag": "too_many_write_operations"}
+    return {".tag": "path", "path": error} if route == "files/create_folder_batch" else error
 
 
 def _is_host_of(endpoint: Endpoint, host: str) -> bool:

@@ -10,9 +10,12 @@ from typing import Any
 from aiohttp import web
 
 from huracan_spool.emulator.account import Account
-from huracan_spool.emulator.calls import CallRecord
+from huracan_spool.emulator.calls import CallRecord, Totals
 from huracan_spool.emulator.faults import ActiveFault, Fault, Faults
+from huracan_spool.emulator.nodes import files_below
 from huracan_spool.emulator.view import tree_view
+
+POLL_SECONDS = 0.01
 
 
 class Control:
@@ -29,6 +32,7 @@ class Control:
             web.delete("/__emulator__/faults/{number}", self.remove_fault),
             web.get("/__emulator__/tree", self.tree),
             web.get("/__emulator__/calls", self.list_calls),
+            web.get("/__emulator__/totals", self.totals),
             web.get("/__emulator__/writes", self.list_writes),
         ]
 
@@ -68,6 +72,22 @@ class Control:
 
     async def list_calls(self, _: web.Request) -> web.Response:
         return web.json_response([dataclasses.asdict(record) for record in self._calls])
+
+    async def totals(self, request: web.Request) -> web.Response:
+        """With `?files=N&within=SECONDS` answers when there are N files, and at the latest then."""
+        wanted, options = int(request.query.get("files", 0)), self._account.options
+        end = options.clock() + float(request.query.get("within", 0))
+        files, writes = self._count_files(), len(self._account.writes)
+        while files < wanted and options.clock() < end:
+            await options.sleep(POLL_SECONDS)
+            if len(self._account.writes) > writes:
+                files, writes = self._count_files(), len(self._account.writes)
+        return web.json_response(
+            {**dataclasses.asdict(Totals.of(self._calls)), "files": files, "at": options.clock()}
+        )
+
+    def _count_files(self) -> int:
+        return sum(1 for _ in files_below(self._account.tree.root))
 
     async def list_writes(self, _: web.Request) -> web.Response:
         return web.json_response([dataclasses.asdict(write) for write in self._account.writes])

@@ -25,6 +25,7 @@ from huracan_spool.emulator.oauth import OAuth
 from huracan_spool.emulator.options import EmulatorOptions
 from huracan_spool.emulator.replies import Reply
 from huracan_spool.emulator.view import FileView, tree_view
+from huracan_spool.emulator.wan import Wan
 from huracan_spool.emulator.writing import Commit
 
 CERTIFIED_NAMES = (
@@ -46,6 +47,7 @@ class Emulator:
 
     def __init__(self, options: EmulatorOptions) -> None:
         self._options = options
+        self._wan = Wan(options.wan, options.clock, options.sleep)
         self._closing = AsyncExitStack()
         self.faults = Faults()
         self.calls: list[CallRecord] = []
@@ -145,12 +147,17 @@ class Emulator:
         return context
 
     def _application(self) -> web.Application:
-        api, oauth = Api(self._account), OAuth(self._account)
+        api, oauth = Api(self._account, self._wan), OAuth(self._account)
+
+        async def token(exchange: Exchange) -> Reply:
+            await self._wan.serve("oauth2/token", "rpc")
+            return await oauth.token(exchange)
+
         application = web.Application()
         application.add_routes(
             [
                 *Control(self._account, self.faults, self.calls).routes(),
-                web.post("/oauth2/token", self._handler(oauth.token, "oauth2/token")),
+                web.post("/oauth2/token", self._handler(token, "oauth2/token")),
                 web.get("/oauth2/authorize", self._handler(oauth.authorise, "oauth2/authorize")),
                 web.route("*", "/2/{route:.*}", self._handler(api.answer)),
             ]
@@ -165,7 +172,7 @@ class Emulator:
             record = CallRecord(len(self.calls) + 1, route, self._options.clock())
             self.calls.append(record)
             try:
-                exchange = Exchange(request, record, self.faults.striking(route), self._options)
+                exchange = Exchange(request, record, self.faults.striking(route), self._options, self._wan)
                 return await exchange.run(answer)
             finally:
                 record.ended = self._options.clock()

@@ -17,6 +17,7 @@ from huracan_spool.emulator.failures import EntryFailure
 from huracan_spool.emulator.faults import ActiveFault, Fault
 from huracan_spool.emulator.options import EmulatorOptions
 from huracan_spool.emulator.replies import Reply
+from huracan_spool.emulator.wan import Wan
 
 # Linger for zero seconds: closing sends RST instead of FIN, and throws away what is still unsent.
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -35,15 +36,18 @@ class Exchange:
         record: CallRecord,
         striking: Sequence[ActiveFault],
         options: EmulatorOptions,
+        wan: Wan,
     ) -> None:
         self.request = request
         self.record = record
         self._striking = striking
         self._options = options
+        self._wan = wan
         record.faults = tuple(active.fault.kind for active in striking)
 
     async def run(self, answer: Callable[[Exchange], Awaitable[Reply]]) -> web.StreamResponse:
         try:
+            await self._wan.arrive(self.request.transport)
             await self._wait(after_effect=False)
             reply = await self._reply(answer)
             await self._wait(after_effect=True)
@@ -59,6 +63,7 @@ class Exchange:
         cut = self._fault("reset_mid_body")
         while chunk := await self.request.content.readany():
             self.record.received += len(chunk)
+            await self._wan.upload(self.request.transport, len(chunk))
             if cut and self.record.received >= cut.after_bytes:
                 raise ConnectionCut
             yield chunk
@@ -135,6 +140,7 @@ class Exchange:
         await response.prepare(self.request)
         left = reply.size if truncation is None else truncation.after_bytes
         for chunk in reply.chunks():
+            await self._wan.download(self.request.transport, len(chunk[:left]))
             await response.write(chunk[:left])
             left -= len(chunk[:left])
         if truncation is not None and self.request.transport is not None:

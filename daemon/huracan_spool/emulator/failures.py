@@ -105,6 +105,10 @@ class OverRate(Failure):
         self.retry_after = retry_after
 
 
+class LockTaken(Failure):
+    """429: others had the write lock for too long. Of a batch the entries fail instead."""
+
+
 @dataclass(frozen=True)
 class EntryFailure:
     """An error that a fault puts into a batch's answer for one entry, in wire form."""

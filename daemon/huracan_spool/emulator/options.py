@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from huracan_spool.emulator.wan_profile import WanProfile
 
 ALL_SCOPES = frozenset({"account_info.read", "files.content.read", "files.content.write", "files.metadata.read"})
 
@@ -32,6 +34,7 @@ class EmulatorOptions:
     lock_hold: float = 0.0
     page_entries: int = 500
     job_polls: int = 1
+    wan: WanProfile = field(default_factory=WanProfile)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

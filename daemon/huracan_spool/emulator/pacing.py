@@ -6,10 +6,14 @@ import math
 
 
 class CallRate:
-    """Refused calls count too, so a caller that does not wait stays refused. `rate` None is no limit."""
+    """Refused calls count too, so a caller that does not wait stays refused. `rate` None is no limit.
 
-    def __init__(self, rate: float | None) -> None:
+    `told` is what a refused caller is told to wait, in seconds; None is what would be enough.
+    """
+
+    def __init__(self, rate: float | None, told: int | None = None) -> None:
         self._rate = rate
+        self._told = told
         self._tokens = rate or 0.0
         self._at: float | None = None
 
@@ -23,4 +27,4 @@ class CallRate:
         self._tokens = max(min(self._tokens + elapsed * self._rate, burst) - 1.0, -burst)
         if self._tokens >= 0.0:
             return None
-        return math.ceil((1.0 - self._tokens) / self._rate)
+        return self._told or math.ceil((1.0 - self._tokens) / self._rate)

@@ -74,7 +74,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    workers: int = _key(quantities.whole(1, 64), "8", "runs in work at a time")
+    workers: int = _key(quantities.whole(1, 64), "8", "runs read at a time")
     connections: int = _key(quantities.whole(1, 128), "12", "requests under way at a time")
     chunk_size: int = _key(quantities.chunk_size, "16MiB", "bytes in one request, held in memory")
     bandwidth_limit: Timetable = _key(

@@ -153,35 +153,35 @@ class DropboxApi:
 
     async def move_batch(self, entries: Sequence[MoveEntry]) -> list[RemoteFile | StoreError]:
         """Moves files; nothing is replaced. Raises `Unknown` when the answer was lost."""
-        arg = {"entries": [entry.to_json() for entry in entries], "autorename": False}
-        result = await self._call(routes.MOVE_BATCH, arg)
-        if result.get(".tag") == "async_job_id":
-            result = await self._outcome(str(result.get("async_job_id")))
-        return [
-            wire.entry(routes.MOVE_BATCH, raw, _moved)
-            for raw in wire.entries(routes.MOVE_BATCH, result, len(entries))
-        ]
+        return await self._relocate(routes.MOVE_BATCH, routes.MOVE_BATCH_CHECK, entries)
 
-    async def _outcome(self, job: str) -> Any:
-        """A job's result; by now the moves may have happened, so an unanswered question is `Unknown`."""
+    async def copy_batch(self, entries: Sequence[MoveEntry]) -> list[RemoteFile | StoreError]:
+        """Copies files; nothing is replaced. Raises `Unknown` when the answer was lost."""
+        return await self._relocate(routes.COPY_BATCH, routes.COPY_BATCH_CHECK, entries)
+
+    async def _relocate(
+        self, route: wire.Route, check: wire.Route, entries: Sequence[MoveEntry]
+    ) -> list[RemoteFile | StoreError]:
+        arg = {"entries": [entry.to_json() for entry in entries], "autorename": False}
+        result = await self._call(route, arg)
+        if result.get(".tag") == "async_job_id":
+            result = await self._outcome(check, str(result.get("async_job_id")))
+        return [wire.entry(route, raw, _relocated) for raw in wire.entries(route, result, len(entries))]
+
+    async def _outcome(self, check: wire.Route, job: str) -> Any:
+        """A job's result; by now it may have taken effect, so an unanswered question is `Unknown`."""
         pause, waited = _FIRST_POLL, 0.0
         while waited < _LONGEST_JOB:
             await self._sleep(pause)
             waited += pause
             pause = min(pause * 1.5, _SLOWEST_POLL)
             try:
-                result = await self._call(routes.MOVE_BATCH_CHECK, {"async_job_id": job})
+                result = await self._call(check, {"async_job_id": job})
             except TryAgain as error:
-                raise Unknown(f"a batch of moves can't be followed: {error}") from error
+                raise Unknown(f"a batch of moves or copies can't be followed: {error}") from error
             if result.get(".tag") == "complete":
                 return result
-        raise Unknown(f"a batch of moves is not done after {waited:.0f} s")
-
-    async def copy(self, from_path: str, to_path: str) -> RemoteFile:
-        """Copies a file (path or `id:…`); nothing is replaced. Raises `Conflict`, `Missing`, `Unknown`."""
-        arg = {"from_path": from_path, "to_path": to_path, "autorename": False}
-        result = await self._call(routes.COPY, arg)
-        return _file(routes.COPY, result.get("metadata"))
+        raise Unknown(f"a batch of moves or copies is not done after {waited:.0f} s")
 
     async def check_account(self) -> None:
         """Raises what every other call would raise now."""
@@ -211,7 +211,7 @@ def _file(route: wire.Route, metadata: object) -> RemoteFile:
         raise wire.unreadable(route, str(error)) from error
 
 
-def _moved(entry: dict[str, Any]) -> RemoteFile:
+def _relocated(entry: dict[str, Any]) -> RemoteFile:
     return RemoteFile.from_json(entry.get("success"))
 
 

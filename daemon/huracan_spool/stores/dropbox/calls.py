@@ -99,6 +99,8 @@ def freeze_for(reply: Reply, rate: CallRate) -> None:
     """Dropbox counts rejected calls too, so a pause that it asks of one call is kept by all of them."""
     if reply.pause is not None:
         rate.freeze(reply.pause, "/".join(reply.tags) or f"status {reply.status}")
+        if "too_many_write_operations" not in reply.tags:
+            rate.slow_down()
 
 
 def token_poster(transport: Transport, rate: CallRate) -> Callable[[Mapping[str, str]], Any]:

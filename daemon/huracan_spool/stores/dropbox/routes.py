@@ -17,9 +17,10 @@ GET_METADATA = Route.of("get_metadata")
 LIST_FOLDER = Route.of("list_folder")
 LIST_FOLDER_CONTINUE = Route.of("list_folder/continue")
 DOWNLOAD = Route.of("download")
-COPY = Route.of("copy:2", repeatable=False, patience=_COMMIT)
 MOVE_BATCH = Route.of("move_batch:2", repeatable=False, patience=_COMMIT)
 MOVE_BATCH_CHECK = Route.of("move_batch/check:2")
+COPY_BATCH = Route.of("copy_batch:2", repeatable=False, patience=_COMMIT)
+COPY_BATCH_CHECK = Route.of("copy_batch/check:2")
 
 # The argument of an append_batch is a header, and 50 entries are 7.5 kB: many proxies take 8 KiB a line.
 MOST_PIECES = 50

@@ -1,8 +1,12 @@
 """Bytes across: contents become closed upload sessions, ready to be committed.
 
-Session ids are fetched many at a time. Contents up to one chunk travel packed, several in one
-`append_batch` call; larger ones as concurrent sessions whose pieces, multiples of 4 MiB, travel on several
-connections at once, the closing piece last (an append after it may be refused).
+What waits is turned into calls when a call may begin, whosever it is: small contents share an `append_batch`,
+of several runs together when there is a backlog; middle ones have a call each; large ones are concurrent
+sessions whose pieces travel on several connections at once, the closing piece last (an append after it may be
+refused). A large session and its pieces are noted in the ledger, so that a restart sends only what is missing.
+
+Calls begin first come first served, and a large content asks for each piece anew, so it takes no more than its
+share of the line from those behind it.
 """
 
 from __future__ import annotations
@@ -10,48 +14,67 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
-from huracan_spool.content_hash import Hasher
-from huracan_spool.errors import Refused, StoreError, TryAgain
+from huracan_spool.content_hash import BLOCK, Hasher
+from huracan_spool.errors import Refused, Rejected, StoreError, TryAgain
+from huracan_spool.ledger import SESSION_LIFE, LargeSession
 from huracan_spool.stores.base import Content
-from huracan_spool.stores.dropbox.api import Cursor, DropboxApi, HashMismatch, Piece, SessionGone
+from huracan_spool.stores.dropbox.api import Cursor, DropboxApi, HashMismatch, Piece, SessionClosed, SessionGone
 from huracan_spool.stores.dropbox.body import Body, BytesBody, FileSlice
 from huracan_spool.stores.dropbox.classify import RouteMissing
+from huracan_spool.stores.dropbox.routes import MOST_PIECES
 from huracan_spool.threads import all_done, in_thread
 
-IDS_AT_ONCE = 100
-MAX_ENTRIES = 50  # per append_batch: its argument must fit in a header line, 8 KiB at many proxies
-SESSION_LIFE = 6 * 86400.0  # seconds; Dropbox says 7 days
+SMALL = BLOCK  # a larger content fills a call of its own well enough
+IDS_AT_ONCE = {False: 300, True: 10}  # by whether the sessions are concurrent
 TRIES = 4
 _READ = 1024 * 1024
 
 
-class SessionIds:
-    """A stock of unused sequential sessions, so that a run costs no call for them."""
+class SessionLedger(Protocol):
+    """Where the sessions of large files survive a restart. Losing it costs bytes, nothing else."""
 
-    def __init__(self, api: DropboxApi, clock: Callable[[], float] = time.monotonic) -> None:
+    def load_session(self, content_hash: str) -> LargeSession | None: ...
+
+    def save_session(self, content_hash: str, session_id: str, piece: int) -> None: ...
+
+    def piece_done(self, content_hash: str, offset: int) -> None: ...
+
+    def forget_session(self, content_hash: str) -> None: ...
+
+
+class SessionIds:
+    """A stock of unused sessions, so that a run costs no call for them."""
+
+    def __init__(
+        self, api: DropboxApi, *, concurrent: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
+        self._concurrent = concurrent
         self._clock = clock
-        self._stock: list[str] = []
+        self._stock: deque[str] = deque()
         self._fetched_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def take(self, count: int) -> list[str]:
+    async def take(self) -> str:
         async with self._lock:
             if self._clock() - self._fetched_at > SESSION_LIFE:
                 self._stock.clear()
-            if len(self._stock) < count:
-                fresh = await self._api.start_sessions(max(IDS_AT_ONCE, count), concurrent=False)
-                self._fetched_at = self._fetched_at if self._stock else self._clock()
-                self._stock += fresh
-            taken, self._stock = self._stock[:count], self._stock[count:]
-            return taken
+            if not self._stock:
+                await self.fill()
+            return self._stock.popleft()
+
+    async def fill(self) -> None:
+        count = IDS_AT_ONCE[self._concurrent]
+        self._fetched_at = self._clock()
+        self._stock.extend(await self._api.start_sessions(count, concurrent=self._concurrent))
 
     def drop(self) -> None:
         """The server does not know one of them: trust none."""
@@ -70,14 +93,11 @@ class RunSessions:
     async def prepare(self, wanted: Sequence[str]) -> None:
         """Have a closed session ready for each content hash, as often as it is named.
 
-        Raises `StoreError`, `Rejected`.
+        Raises `StoreError`, `Rejected`. What came across all the same stays ready.
         """
         missing = Counter(wanted)
         missing.subtract({hash_: len(ids) for hash_, ids in self.ready.items()})
-        contents = [self.contents[hash_] for hash_ in (+missing).elements()]
-        for content, session in await self.uploader.upload(contents):
-            self.ready[content.content_hash].append(session)
-            self.bytes_sent += content.fingerprint.size
+        await self.uploader.upload([self.contents[hash_] for hash_ in (+missing).elements()], self._arrived)
 
     def use(self, hash_: str) -> str:
         return self.ready[hash_].pop()
@@ -86,44 +106,115 @@ class RunSessions:
         """The commit was refused, and the session still holds the bytes."""
         self.ready[hash_].append(session)
 
+    def _arrived(self, content: Content, session: str, sent: int) -> None:
+        self.ready[content.content_hash].append(session)
+        self.bytes_sent += sent
+
+
+Answer = str | StoreError | Rejected | None
+
+
+@dataclass(eq=False)
+class _Small:
+    """A small content that waits to be packed. The answer is its session; None when the call was interrupted."""
+
+    content: Content
+    answer: asyncio.Future[Answer]
+
+
+Arrived = Callable[[Content, str, int], None]
+
 
 class Uploader:
-    """Sends contents; one for the account."""
+    """Sends contents; one for the account. `connections` calls with bytes are under way at most."""
 
-    def __init__(self, api: DropboxApi, *, chunk_size: int, connections: int) -> None:
+    def __init__(
+        self, api: DropboxApi, *, chunk_size: int, connections: int, ledger: SessionLedger | None = None
+    ) -> None:
         self._api = api
-        self._ids = SessionIds(api)
+        self._ids = SessionIds(api, concurrent=False)
+        self._large_ids = SessionIds(api, concurrent=True)
         self._chunk_size = chunk_size
         self._connections = connections
+        self._ledger = ledger
+        self._slots = asyncio.Semaphore(connections)
+        self._small: deque[_Small] = deque()
         self._may_batch = True
         self._log = structlog.get_logger()
 
-    async def upload(self, contents: Sequence[Content]) -> list[tuple[Content, str]]:
-        """Closed sessions for all of them, or an error and none."""
-        small = [content for content in contents if content.fingerprint.size <= self._chunk_size]
-        large = [content for content in contents if content.fingerprint.size > self._chunk_size]
-        jobs = [self._packed(pack) for pack in _packs(small, self._chunk_size)]
-        jobs += [self._in_pieces(content) for content in large]
-        return [ready for done in await all_done(jobs) for ready in done]
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call with bytes would have to wait: the line, not the latency, is what is short."""
+        return self._slots.locked()
 
-    async def _packed(self, pack: Sequence[Content]) -> list[tuple[Content, str]]:
-        """Repeats what failed, in new sessions; nothing that arrived is sent again."""
-        done: list[tuple[Content, str]] = []
-        todo = list(pack)
-        for _ in range(TRIES):
-            sessions = await self._ids.take(len(todo))
-            errors = await self._send_pack(todo, sessions)
-            done += [(c, s) for c, s, error in zip(todo, sessions, errors, strict=True) if error is None]
-            for error in errors:
-                self._raise_unless_session_trouble(error)
-            todo = [content for content, error in zip(todo, errors, strict=True) if error is not None]
-            if not todo:
-                return done
-        raise TryAgain(f"Dropbox does not keep the sessions it gave out: {errors}")
+    async def upload(self, contents: Sequence[Content], arrived: Arrived) -> None:
+        """A closed session for each, told to `arrived` one by one with the bytes that it took.
 
-    async def _send_pack(self, pack: Sequence[Content], sessions: Sequence[str]) -> list[StoreError | None]:
+        Raises the first failure; what had arrived by then was told.
+        """
+        small = [self._wait_for_pack(content) for content in contents if content.fingerprint.size <= SMALL]
+        rest = [content for content in contents if content.fingerprint.size > SMALL]
+        work = [self._large(content, arrived) for content in rest if content.fingerprint.size > self._chunk_size]
+        work += [self._single(content, arrived) for content in rest if content.fingerprint.size <= self._chunk_size]
+        work += [self._packed(each, arrived) for each in small]
+        await all_done(work)
+
+    # -- small contents
+
+    def _wait_for_pack(self, content: Content) -> _Small:
+        waiting = _Small(content, asyncio.get_running_loop().create_future())
+        self._small.append(waiting)
+        return waiting
+
+    async def _packed(self, waiting: _Small, arrived: Arrived) -> None:
+        try:
+            for _ in range(TRIES):
+                answer = await self._answer(waiting)
+                if isinstance(answer, str):
+                    arrived(waiting.content, answer, waiting.content.fingerprint.size)
+                    return
+                self._raise_unless_session_trouble(answer)
+                waiting = self._wait_for_pack(waiting.content)
+        finally:
+            with suppress(ValueError):
+                self._small.remove(waiting)
+        raise TryAgain("Dropbox does not keep the sessions it gave out")
+
+    async def _answer(self, waiting: _Small) -> Answer:
+        """Whoever gets a call's turn sends what waits, its own among it, unless that went with another's."""
+        async with self._slots:
+            if waiting in self._small:
+                await self._send_pack(self._next_pack())
+        return await waiting.answer
+
+    def _next_pack(self) -> list[_Small]:
+        pack, filled = list[_Small](), 0
+        while self._small and len(pack) < MOST_PIECES:
+            size = self._small[0].content.fingerprint.size
+            if pack and filled + size > self._chunk_size:
+                break
+            pack.append(self._small.popleft())
+            filled += size
+        return pack
+
+    async def _send_pack(self, pack: Sequence[_Small]) -> None:
+        answers: list[Answer] = [None] * len(pack)
+        try:
+            sessions = [await self._ids.take() for _ in pack]
+            errors = await self._append_pack([each.content for each in pack], sessions)
+            answers = [error or session for error, session in zip(errors, sessions, strict=True)]
+        except Rejected:  # one of the files can't be read; the others are not to suffer for it
+            answers = [await self._alone(each.content) for each in pack]
+        except StoreError as error:
+            answers = [error] * len(pack)
+        finally:  # cancelled: the others try again themselves
+            for each, answer in zip(pack, answers, strict=True):
+                if not each.answer.done():
+                    each.answer.set_result(answer)
+
+    async def _append_pack(self, pack: Sequence[Content], sessions: Sequence[str]) -> list[StoreError | None]:
         if len(pack) == 1 or not self._may_batch:
-            return [await self._send_one(content, id_) for content, id_ in zip(pack, sessions, strict=True)]
+            return [await self._append_one(content, id_) for content, id_ in zip(pack, sessions, strict=True)]
         pieces = [
             Piece(Cursor(id_, 0), content.fingerprint.size, close=True)
             for content, id_ in zip(pack, sessions, strict=True)
@@ -137,54 +228,122 @@ class Uploader:
             # The newest of the routes, and no account of its behaviour but the specification: do without.
             self._log.warning("append_batch_refused", reason=str(error), action="sending files one by one")
             self._may_batch = False
-            return await self._send_pack(pack, sessions)
+            return await self._append_pack(pack, sessions)
 
-    async def _send_one(self, content: Content, session: str) -> StoreError | None:
+    async def _append_one(self, content: Content, session: str) -> StoreError | None:
         size = content.fingerprint.size
+        body = Body((_part(content, 0, size),))
         try:
-            await self._api.append(
-                Cursor(session, 0),
-                Body((_part(content, 0, size),)),
-                close=True,
-                content_hash=content.content_hash,
-            )
-        except (SessionGone, HashMismatch) as error:
+            await self._api.append(Cursor(session, 0), body, close=True, content_hash=content.content_hash)
+        except (SessionGone, SessionClosed, HashMismatch) as error:
             return error
         return None
 
-    async def _in_pieces(self, content: Content) -> list[tuple[Content, str]]:
+    async def _alone(self, content: Content) -> Answer:
+        try:
+            session = await self._ids.take()
+            return await self._append_one(content, session) or session
+        except (StoreError, Rejected) as error:
+            return error
+
+    # -- middle ones
+
+    async def _single(self, content: Content, arrived: Arrived) -> None:
         for _ in range(TRIES):
-            [session] = await self._api.start_sessions(1, concurrent=True)
-            with suppress(SessionGone):
-                await self._send_pieces(content, session)
-                return [(content, session)]
+            session = await self._ids.take()
+            async with self._slots:
+                error = await self._append_one(content, session)
+            if error is None:
+                arrived(content, session, content.fingerprint.size)
+                return
+            self._raise_unless_session_trouble(error)
+        raise TryAgain("Dropbox does not keep the sessions it gave out")
+
+    # -- large ones
+
+    async def _large(self, content: Content, arrived: Arrived) -> None:
+        for _ in range(TRIES):
+            saved = await self._saved(content)
+            try:
+                sent = await _LargeUpload(self, content, saved).send()
+            except (SessionGone, SessionClosed):
+                self._large_ids.drop()
+                await self.forget(content)
+                continue
+            arrived(content, saved.session_id, sent)
+            return
         raise TryAgain("Dropbox does not keep the session of a large file")
 
-    async def _send_pieces(self, content: Content, session: str) -> None:
-        size = content.fingerprint.size
-        last = (size - 1) // self._chunk_size * self._chunk_size
-        offsets = iter(range(0, last, self._chunk_size))
-        await all_done(self._send_some(content, session, offsets) for _ in range(self._connections))
-        await self._send_piece(content, session, last, size - last, close=True)
+    async def _saved(self, content: Content) -> LargeSession:
+        if self._ledger is not None:
+            saved = await in_thread(self._ledger.load_session, content.content_hash)
+            if saved is not None:
+                return saved
+        saved = LargeSession(await self._large_ids.take(), self._chunk_size, frozenset())
+        if self._ledger is not None:
+            await in_thread(self._ledger.save_session, content.content_hash, saved.session_id, saved.piece)
+        return saved
 
-    async def _send_some(self, content: Content, session: str, offsets: Iterator[int]) -> None:
-        for offset in offsets:
-            await self._send_piece(content, session, offset, self._chunk_size, close=False)
+    async def forget(self, content: Content) -> None:
+        """A content's session is used up, or the server does not know it."""
+        if self._ledger is not None and content.fingerprint.size > self._chunk_size:
+            await in_thread(self._ledger.forget_session, content.content_hash)
 
-    async def _send_piece(self, content: Content, session: str, offset: int, length: int, *, close: bool) -> None:
+    async def send_piece(self, content: Content, session: str, offset: int, length: int, *, close: bool) -> None:
         hash_ = content.fingerprint.part_hash(offset, length)
         body = Body((_part(content, offset, length),))
         for _ in range(TRIES):
             with suppress(HashMismatch):  # damaged on the way, or changed on disk; nothing was stored
-                await self._api.append(Cursor(session, offset), body, close=close, content_hash=hash_)
+                async with self._slots:
+                    await self._api.append(Cursor(session, offset), body, close=close, content_hash=hash_)
+                if self._ledger is not None:
+                    await in_thread(self._ledger.piece_done, content.content_hash, offset)
                 return
         raise TryAgain("a piece of a file keeps arriving damaged, or the file is being written to")
 
-    def _raise_unless_session_trouble(self, error: StoreError | None) -> None:
-        if isinstance(error, SessionGone):
+    @property
+    def side_by_side(self) -> int:
+        """How many pieces of one content travel at once: some connections stay for the others."""
+        return max(1, self._connections * 2 // 3)
+
+    def _raise_unless_session_trouble(self, error: StoreError | Rejected | None) -> None:
+        if isinstance(error, SessionGone | SessionClosed):
             self._ids.drop()
         elif error is not None and not isinstance(error, HashMismatch):
             raise error
+
+
+@dataclass
+class _LargeUpload:
+    """One content on its way in pieces."""
+
+    uploader: Uploader
+    content: Content
+    saved: LargeSession
+    sent: int = 0
+
+    async def send(self) -> int:
+        """The bytes that had to be sent. Raises `SessionGone` when the session can't be used (any more)."""
+        size = self.content.fingerprint.size
+        # The closing piece travels alone, so it is kept short: the rest of the last 4 MiB.
+        last = (size - 1) // BLOCK * BLOCK
+        pieces = iter(
+            (at, min(self.saved.piece, last - at))
+            for at in range(0, last, self.saved.piece)
+            if at not in self.saved.done
+        )
+        await all_done(self._send_some(pieces) for _ in range(self.uploader.side_by_side))
+        if last not in self.saved.done:
+            await self._send(last, size - last, close=True)
+        return self.sent
+
+    async def _send_some(self, pieces: Iterator[tuple[int, int]]) -> None:
+        for offset, length in pieces:
+            await self._send(offset, length, close=False)
+
+    async def _send(self, offset: int, length: int, *, close: bool) -> None:
+        await self.uploader.send_piece(self.content, self.saved.session_id, offset, length, close=close)
+        self.sent += length
 
 
 def _part(content: Content, offset: int, length: int) -> FileSlice | BytesBody:
@@ -193,22 +352,9 @@ def _part(content: Content, offset: int, length: int) -> FileSlice | BytesBody:
     return FileSlice(content.source, offset, length)
 
 
-def _packs(contents: Sequence[Content], most: int) -> Iterator[list[Content]]:
-    """Contents in packs of at most `most` bytes and `MAX_ENTRIES` entries, in their order."""
-    pack, filled = list[Content](), 0
-    for content in contents:
-        if pack and (filled + content.fingerprint.size > most or len(pack) == MAX_ENTRIES):
-            yield pack
-            pack, filled = [], 0
-        pack.append(content)
-        filled += content.fingerprint.size
-    if pack:
-        yield pack
-
-
 def _hash_of_pack(pack: Sequence[Content]) -> str:
     """The content hash of the contents one after the other: its blocks are not those of the files."""
-    hasher = Hasher()
+    hasher = Hasher(whole=False)
     for content in pack:
         if isinstance(content.source, bytes):
             hasher.update(content.source)

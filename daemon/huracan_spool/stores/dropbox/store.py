@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from huracan_spool import layout
-from huracan_spool.errors import StoreError, TryAgain, Unknown
+from huracan_spool.errors import NeedsPerson, StoreError, TryAgain, Unknown
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
-from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
+from huracan_spool.stores.base import PlannedRun, Stored, stored_paths
 from huracan_spool.stores.dropbox.api import (
     CommitEntry,
     Conflict,
@@ -28,7 +28,8 @@ from huracan_spool.stores.dropbox.api import (
     TooBig,
     WrongOffset,
 )
-from huracan_spool.stores.dropbox.committer import Committer, Result
+from huracan_spool.stores.dropbox.batches import Result
+from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
 from huracan_spool.stores.reconcile import Add, Move, Present
 from huracan_spool.stores.settling import Patience, settle
@@ -37,6 +38,7 @@ _SESSION_TROUBLE = (SessionGone, SessionClosed, WrongOffset)
 _RECORDS_REMEMBERED = 1000
 _UNFINISHED_REMEMBERED = 100
 TRIES = 3
+CHEAP_TO_SEND = 256 * 1024  # bytes that cost less than their part in a copy
 ReadRecord = Callable[[PlannedRun, str, str], Awaitable[KnownRun | None]]
 
 
@@ -46,11 +48,11 @@ class DropboxStore:
     name = "dropbox"
 
     def __init__(
-        self, api: DropboxApi, uploader: Uploader, committer: Committer, patience: Patience, app_folder: str
+        self, api: DropboxApi, uploader: Uploader, changes: Changes, patience: Patience, app_folder: str
     ) -> None:
         self._api = api
         self._uploader = uploader
-        self._committer = committer
+        self._changes = changes
         self._patience = patience
         self._root = f"/{app_folder}".rstrip("/")
         self._records: dict[str, KnownRun | None] = {}
@@ -58,16 +60,16 @@ class DropboxStore:
 
     async def put(self, run: PlannedRun) -> Stored:
         folder = _RemoteFolder(
-            self._api, self._committer, self._root, run, self._sessions_for(run), self._known_run
+            self._api, self._changes, self._root, run, self._sessions_for(run), self._known_run
         )
         ours = not run.tried_before and await folder.claim()
         superseded = False
         if not ours:
             plan = await settle(folder, run.as_known(), self._patience)
             superseded = plan.superseded
-        shared = await folder.share_candles() if Kind.CANDLES in run.artifacts else None
+        shared = await folder.share_candles(superseded=superseded) if Kind.CANDLES in run.artifacts else None
         paths = stored_paths(run, self._root, shared, superseded=superseded)
-        del self._unfinished[run.digest]
+        self._unfinished.pop(run.digest, None)  # it may have been the oldest of too many
         return Stored(superseded, paths, folder.sessions.bytes_sent)
 
     async def probe(self) -> None:
@@ -107,7 +109,7 @@ class _RemoteFolder:
     """The day's folder of one run in Dropbox; paths of the plan are relative to it."""
 
     api: DropboxApi
-    committer: Committer
+    changes: Changes
     root: str
     run: PlannedRun
     sessions: RunSessions
@@ -122,8 +124,19 @@ class _RemoteFolder:
         """Add everything at the fixed places, the record first; False when the folder must be looked at."""
         ours = self.run.as_known().wants
         adds = [Add(content_hash, place) for place, content_hash in ours.items()]
-        shared = [self.run.shared_candles()[0]] if Kind.CANDLES in self.run.artifacts else []
+        shared = [self.run.shared_candles()[0]] if self._shares_by_sending() else []
         return await self._commit(adds, shared)
+
+    def _shares_by_sending(self) -> bool:
+        """Whether the shared candles are sent a second time, in the run's own commit, or copied by Dropbox.
+
+        While the line is idle the bytes travel beside the others and cost no time; a copy would be another
+        call. When others wait for the line, a copy shared by many runs is cheaper than anything but a few bytes.
+        """
+        candles = self.run.artifacts.get(Kind.CANDLES)
+        if candles is None:
+            return False
+        return candles.fingerprint.size <= CHEAP_TO_SEND or not self.sessions.uploader.is_busy
 
     async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
         listing, recorded = [], []
@@ -143,7 +156,7 @@ class _RemoteFolder:
             return
         entries = [MoveEntry(move.id, f"{self._day}/{move.target}") for move in moves]
         try:
-            results = await self.api.move_batch(entries)
+            results = await self.changes.move(entries)
         except Unknown:
             return  # the next look tells
         for result in results:
@@ -154,24 +167,34 @@ class _RemoteFolder:
         if adds:
             await self._commit(adds, [])
 
-    async def share_candles(self) -> str:
+    async def share_candles(self, *, superseded: bool) -> str:
         """The path of the shared copy, which is there with our content when this returns."""
-        content = self.run.artifacts[Kind.CANDLES]
         for path in self.run.shared_candles():
-            if self.shared_at == path or await self._shared_as(path, content):
+            if self.shared_at == path or await self._shared_as(path, superseded=superseded):
                 return path
         raise TryAgain(f"both names of the shared candles hold other content: {path}")
 
-    async def _shared_as(self, path: str, content: Content) -> bool:
-        full = f"{self.root}/{path}"
+    async def _shared_as(self, path: str, *, superseded: bool) -> bool:
+        full, wanted = f"{self.root}/{path}", self.run.artifacts[Kind.CANDLES].content_hash
+        if not self.run.tried_before and await self._copied_to(full, wanted, superseded=superseded):
+            return True
         for _ in range(TRIES):
             found = await self.api.get_metadata(full)
             if found is not None:
-                return found.content_hash == content.content_hash
+                return found.content_hash == wanted
             await self._commit([], [path])
             if self.shared_at == path:
                 return True
         raise TryAgain(f"{path} can neither be added nor found")
+
+    async def _copied_to(self, full: str, wanted: str, *, superseded: bool) -> bool:
+        """Have Dropbox copy what was just committed; False when that must be looked at, whatever the reason."""
+        folder = layout.superseded_folder(self.run.key.timestamp, self.run.digest) if superseded else ""
+        source = f"{self._day}/{folder}{self.run.place(Kind.CANDLES)}"
+        [result] = await self.changes.copy([MoveEntry(source, full)])
+        if isinstance(result, NeedsPerson):
+            raise result
+        return isinstance(result, RemoteFile) and result.content_hash == wanted
 
     async def _commit(self, adds: Sequence[Add], shared: Sequence[str]) -> bool:
         """Commit contents at their places; True when all of the day folder's are there.
@@ -195,12 +218,14 @@ class _RemoteFolder:
     async def _commit_once(self, todo: Sequence[tuple[str, str]]) -> list[Result]:
         await self.sessions.prepare([content_hash for content_hash, _ in todo])
         entries = [self._entry(content_hash, path) for content_hash, path in todo]
-        results = await self.committer.commit(entries)
+        results = await self.changes.commit(entries)
         for entry, (content_hash, _), result in zip(entries, todo, results, strict=True):
             if isinstance(result, Conflict | TryAgain | Unknown):
                 # Unknown too: a session is committed once, so a late effect and a repetition can't both count.
                 self.sessions.give_back(content_hash, entry.session_id)
-            elif isinstance(result, RemoteFile) and result.content_hash != content_hash:
+            else:  # used up, or not to be used any more
+                await self.sessions.uploader.forget(self.sessions.contents[content_hash])
+            if isinstance(result, RemoteFile) and result.content_hash != content_hash:
                 raise TryAgain(
                     f"{entry.path} was stored with the content hash {result.content_hash}, not {content_hash}"
                 )
