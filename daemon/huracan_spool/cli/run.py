@@ -26,6 +26,9 @@ def run(config: Path | None) -> None:
     settings = load_settings(config)
     import structlog  # noqa: PLC0415 - with what follows it costs 0.4 s that no other command should pay
 
+    from huracan_spool.stores.dropbox.sdk_types import load_types_only  # noqa: PLC0415
+
+    load_types_only()
     from huracan_spool import daemon  # noqa: PLC0415
     from huracan_spool.service import SpoolReplaced  # noqa: PLC0415
     from huracan_spool.settings import load  # noqa: PLC0415

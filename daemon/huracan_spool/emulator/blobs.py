@@ -139,14 +139,16 @@ class _Intake:
         self._limit = limit
         self._size = 0
         self._current = 0
-        self._waiting = bytearray()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     async def take(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size > self._limit:
             return
-        self._waiting += chunk
-        if len(self._waiting) >= READ_BYTES:
+        self._waiting.append(chunk)
+        self._waiting_bytes += len(chunk)
+        if self._waiting_bytes >= READ_BYTES:
             await self._flush()
 
     async def end(self) -> Received:
@@ -160,11 +162,16 @@ class _Intake:
             writer.forget()
 
     async def _flush(self) -> None:
-        data, self._waiting = bytes(self._waiting), bytearray()
-        if len(data) < THREAD_FROM_BYTES:
-            self._write(data)
+        chunks, count = self._waiting, self._waiting_bytes
+        self._waiting, self._waiting_bytes = [], 0
+        if count < THREAD_FROM_BYTES:
+            self._write_all(chunks)
         else:
-            await asyncio.to_thread(self._write, data)
+            await asyncio.to_thread(self._write_all, chunks)
+
+    def _write_all(self, chunks: Sequence[bytes]) -> None:
+        for chunk in chunks:
+            self._write(chunk)
 
     def _write(self, data: bytes) -> None:
         if self._whole is not None:
