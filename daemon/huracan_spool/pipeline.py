@@ -148,7 +148,7 @@ class Pipeline:
         if receipt is not None:
             await self._clean_up(this.spool, receipt)
             return Settled(store_used=False)
-        with opened_run(this.spool, this.run, self._options.allowed_uids) as entry:
+        async with opened_run(this.spool, this.run, self._options.allowed_uids) as entry:
             this.manifest = entry.manifest
             if not enter_lane((entry.manifest.symbol.folder, entry.manifest.trained_at.date())):
                 return Parked()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from huracan_spool.codes import Code
@@ -21,13 +21,14 @@ from huracan_spool.manifest import (
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
 from huracan_spool.spool.files import Identity, OpenFile, open_regular, read_limited
+from huracan_spool.threads import in_thread
 
 MAX_ARTIFACT_BYTES = 2**41 - 2**22  # what a Dropbox file may have at most
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run whose manifest parses and whose files are open; close it through `opened_run`."""
+    """A run whose manifest parses and whose files are open."""
 
     run: str
     manifest: Manifest
@@ -38,6 +39,10 @@ class OpenRun:
     @property
     def total_bytes(self) -> int:
         return sum(file.identity.size for file in self.files.values())
+
+    def close(self) -> None:
+        for file in (*self.files.values(), self.manifest_file):
+            file.close()
 
     def changed_file(self) -> str | None:
         """The name of a file that was written to since it was opened."""
@@ -85,8 +90,7 @@ def read_manifest(file: OpenFile) -> tuple[Manifest, str]:
     return parse_manifest(data), hashlib.sha256(data).hexdigest()
 
 
-@contextmanager
-def opened_run(spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> Iterator[OpenRun]:
+def open_run(spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> OpenRun:
     """Open the manifest and every artifact it names.
 
     Raises `Withdrawn` when there is no manifest, `Rejected` for facts about the input, `OSError` for trouble
@@ -103,8 +107,18 @@ def opened_run(spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> I
             stack.callback(file.close)
             _check_artifact(artifact, file, manifest_file)
             files[artifact.kind] = file
-        ordered = {kind: files[kind] for kind in Kind if kind in files}
-        yield OpenRun(run, manifest, manifest_file, sha256, ordered)
+        stack.pop_all()
+    return OpenRun(run, manifest, manifest_file, sha256, {kind: files[kind] for kind in Kind if kind in files})
+
+
+@asynccontextmanager
+async def opened_run(spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> AsyncIterator[OpenRun]:
+    """As `open_run`, closed at the end; in threads, for closing a large file that was removed takes its time."""
+    entry = await in_thread(open_run, spool, run, allowed_uids)
+    try:
+        yield entry
+    finally:
+        await in_thread(entry.close)
 
 
 class Withdrawn(Exception):
