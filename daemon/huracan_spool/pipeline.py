@@ -19,6 +19,7 @@ from typing import Protocol
 import structlog
 
 from huracan_spool import layout
+from huracan_spool.budget import Budget
 from huracan_spool.codes import Code
 from huracan_spool.errors import NeedsPerson, Refused, Rejected, StoreError, TryAgain, Unreachable
 from huracan_spool.ledger import Attempt, Ledger
@@ -39,6 +40,8 @@ from huracan_spool.threads import in_thread
 
 TRIES_WHILE_CHANGING = 3
 DEFECTS_TOLERATED = 3
+# What is read before its turn on the line stays in the page cache until then, at the expense of training's data.
+BYTES_UNDER_WAY = 1024 * 1024 * 1024
 EnterLane = Callable[[Hashable], bool]
 
 
@@ -104,8 +107,10 @@ class Pipeline:
         self._monotonic = monotonic
         self._now = now
         self._reading = asyncio.Semaphore(options.readers)
+        self._under_way = Budget(BYTES_UNDER_WAY)
         self._defects: dict[str, int] = {}
         self._interrupted_quarantine = False
+        self._quarantining = asyncio.Lock()
         self._log = structlog.get_logger()
 
     async def attempt(self, spool: Spool, run: str, enter_lane: EnterLane) -> Outcome:
@@ -133,8 +138,8 @@ class Pipeline:
 
     async def _attempt_or_reject(self, this: _Try, enter_lane: EnterLane) -> Outcome:
         if self._interrupted_quarantine:
-            await in_thread(finish_interrupted, this.spool)
-            self._interrupted_quarantine = False
+            async with self._quarantining:
+                await self._finish_interrupted(this.spool)
         try:
             return await self._attempt(this, enter_lane)
         except Rejected as rejected:
@@ -160,7 +165,8 @@ class Pipeline:
             if this.attempt.number == 1:
                 self._announce(entry)
             self._check_patience(this.attempt)
-            return await self._upload(this, entry, this.attempt)
+            async with self._under_way.share(entry.total_bytes):
+                return await self._upload(this, entry, this.attempt)
 
     async def _upload(self, this: _Try, entry: OpenRun, attempt: Attempt) -> Outcome:
         started = self._monotonic()
@@ -276,15 +282,27 @@ class Pipeline:
         files = rejected.files if isinstance(rejected, BadManifest) else self._pending.files_of(this.run)
         failure = await in_thread(self._failure, this, rejected, files)
         named_by_others = await self._pending.named_by_others(this.run, tuple(files))
-        self._interrupted_quarantine = True  # until it is done: an `OSError` in the middle leaves it set
-        folder = await in_thread(quarantine, this.spool, failure, named_by_others)
-        self._interrupted_quarantine = False
+        folder = await self._quarantine(this.spool, failure, named_by_others)
         self._log.error(
             "run_failed", run=this.run, code=rejected.code, reason=rejected.reason, folder=f"failed/{folder}"
         )
         await in_thread(self._ledger.settled, this.run)
         self._defects.pop(this.run, None)
         return Settled(store_used=False)
+
+    async def _quarantine(self, spool: Spool, failure: Failure, named_by_others: frozenset[str]) -> str:
+        """One at a time: another worker must not take for interrupted what is merely under way."""
+        async with self._quarantining:
+            await self._finish_interrupted(spool)
+            self._interrupted_quarantine = True  # until it is done: an `OSError` in the middle leaves it set
+            folder = await in_thread(quarantine, spool, failure, named_by_others)
+            self._interrupted_quarantine = False
+        return folder
+
+    async def _finish_interrupted(self, spool: Spool) -> None:
+        if self._interrupted_quarantine:
+            await in_thread(finish_interrupted, spool)
+            self._interrupted_quarantine = False
 
     def _failure(self, this: _Try, rejected: Rejected, files: tuple[str, ...]) -> Failure:
         now = rfc3339(self._now())

@@ -121,7 +121,7 @@ class Receipt:
         """Raises `ValueError` for anything that this version did not write."""
         try:
             return cls._from_document(json.loads(data))
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a receipt: {error!r}") from error
 
     @classmethod

@@ -8,6 +8,7 @@ the daemon, and systemd starts it again.
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 import time
 from collections.abc import Callable
@@ -38,8 +39,9 @@ from huracan_spool.threads import in_thread
 from huracan_spool.watcher import Watcher
 
 # Runs that are read, on their way or waiting for a commit that they share. What loads the host is limited
-# elsewhere: files read at a time (upload.workers), bodies sent at a time (upload.connections).
-RUNS_UNDER_WAY = 64
+# elsewhere: files read at a time (upload.workers), bodies sent at a time (upload.connections), bytes under way.
+MOST_RUNS_UNDER_WAY = 256
+FILES_OF_A_RUN = 8  # descriptors, with room
 LOOK_AFTER = 1.0  # seconds between two looks at whether the spool and the watcher are still there
 HOUSEKEEPING = 3600.0
 FIRST_TRIES_KEPT = 60 * 86400.0
@@ -126,9 +128,15 @@ class Service:
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(each)
-                for each in (self._rescans(), self._look_after(), self._probes(), self._housekeeping())
+                for each in (
+                    self._warm_up(),
+                    self._rescans(),
+                    self._look_after(),
+                    self._probes(),
+                    self._housekeeping(),
+                )
             ]
-            workers = [tasks.create_task(self._worker()) for _ in range(RUNS_UNDER_WAY)]
+            workers = [tasks.create_task(self._worker()) for _ in range(_runs_under_way())]
             await self._stopping.wait()
             notify("STOPPING=1")
             for task in background:
@@ -270,6 +278,10 @@ class Service:
             with suppress(sqlite3.Error):
                 self._ledger.resumed()
 
+    async def _warm_up(self) -> None:
+        with suppress(StoreError):  # the first run will tell
+            await self._store.warm_up()
+
     async def _probes(self) -> None:
         with suppress(sqlite3.Error):  # a pause that an earlier daemon noted
             self._ledger.resumed()
@@ -329,3 +341,12 @@ class Service:
 
 def _rfc3339(seconds: float) -> str:
     return rfc3339(datetime.fromtimestamp(seconds, UTC))
+
+
+def _runs_under_way() -> int:
+    """As many as there are descriptors for; a shell's usual limit of 1,024 is too low for all."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_RUNS_UNDER_WAY * FILES_OF_A_RUN + 512
+    limit = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return max(1, min(MOST_RUNS_UNDER_WAY, (limit - 256) // FILES_OF_A_RUN))

@@ -1,8 +1,8 @@
 """Moving a failed run to `failed/<run>/`, so that a crash at any step is finished by the next start.
 
 1. make `failed/<run>` (or `.2`, `.3` …): a name is free when making it succeeds.
-2. write `.reason.json` there, durably: which files go, and why. A crash before this leaves an empty folder,
-   which the next quarantine of the run takes.
+2. write `.reason.json` there, durably: which files go, and why. A crash before this leaves a folder with
+   nothing of the run in it, which the next quarantine of the run takes.
 3. move the artifacts, then the manifest; sync both folders. A crash leaves the rest to `finish`.
 4. write the failed receipt: the producer learns of it.
 5. rename `.reason.json` to `reason.json`: done. So a folder with a `reason.json` is never looked at again, and
@@ -147,9 +147,14 @@ def _make_folder(spool: Spool, run: str) -> str:
             os.fsync(spool.failed)
             return name
         with _folder(spool, name) as folder:
-            if not os.listdir(folder):
+            if all(_is_unfinished(each) for each in os.listdir(folder)):
                 return name
     raise AssertionError
+
+
+def _is_unfinished(name: str) -> bool:
+    """A `.reason.json` that a crash kept from getting its name; files of a run don't begin with a dot."""
+    return name.startswith(".") and name != INTENT
 
 
 @contextmanager

@@ -84,6 +84,10 @@ class Store(Protocol):
 
     async def put(self, run: PlannedRun) -> Stored: ...
 
+    async def warm_up(self) -> None:
+        """Get ready while nothing is pending. Raises `StoreError`, which need not worry anybody."""
+        ...
+
     async def probe(self) -> None:
         """The cheapest question that shows whether the store can be used. Raises what `put` would."""
         ...

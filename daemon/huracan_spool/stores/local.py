@@ -40,18 +40,30 @@ class LocalStore:
         self._root = root
         self._patience = patience
         self._hashes: dict[Identity, str] = {}
+        self._swept = False
 
     async def put(self, run: PlannedRun) -> Stored:
         with _host_trouble(self._root):
+            self._sweep()
             folder = _LocalFolder(self._root, run, self._hashes)
             plan = await settle(folder, run.as_known(), self._patience)
             shared = await in_thread(self._share_candles, run, folder)
         paths = stored_paths(run, str(self._root), shared, superseded=plan.superseded)
         return Stored(plan.superseded, paths, folder.bytes_written)
 
+    async def warm_up(self) -> None:
+        """Nothing to get ready."""
+
     async def probe(self) -> None:
         with _host_trouble(self._root):
             await in_thread(_write_and_remove, self._root)
+
+    def _sweep(self) -> None:
+        """Once, before this process stages anything: what a killed one had staged."""
+        if not self._swept:
+            for leftover in (self._root / _INCOMING).glob("*"):
+                leftover.unlink()
+            self._swept = True
 
     def _share_candles(self, run: PlannedRun, folder: _LocalFolder) -> str | None:
         if Kind.CANDLES not in run.artifacts:

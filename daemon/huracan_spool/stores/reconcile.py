@@ -2,24 +2,27 @@
 
 From *what is there* (a listing, with the records read) and *what we know* (our run) it says which files to
 move, by id, and which to add. It is asked again after every step, on a fresh listing, until nothing is left
-to do. Nothing is ever overwritten or deleted; moves and adds refuse an occupied place; and a host that changed
-anything looks again before it settles its run. So whatever several hosts do to a folder at the same time, the
-last of them to look leaves every run in its place.
+to do. Nothing is ever overwritten or deleted; moves and adds refuse an occupied place; and no host settles its
+run but on a look that finds it settled: not on a commit without conflicts (its files may be on their way to
+where another host's older look wants them), nor on having carried out a plan. So whatever several hosts do to
+a folder at the same time, the last of them to look leaves every run in its place. `tests/model` explores it.
 
 The rules, in the order of the code:
 
-1. A run that is not in the listing announces itself first: its record goes to its place if that is free, else
+1. One run may have been recorded twice, by two hosts or after a host lost its state. The records differ in
+   when and where, not in what; the one with the smallest content hash counts.
+2. A run that is not in the listing announces itself first: its record goes to its place if that is free, else
    to its superseded folder, which nobody else uses. From then on everybody knows the same runs, so everybody
    wants the same tree.
-2. The latest of the known runs belongs at the fixed places, every other one below `superseded/`.
-3. Other runs come first, the earliest before the later ones: their hosts may be done and gone, ours is here
-   and can add what it lacks. A file is left where it is when it is right there, and moved when it is not.
-4. What several runs name is stored as often as it is named: the bytes that other runs lack and ours has are
-   added for them.
-5. Content that has no place, where a latest run's files go, gets one retry's time (its owner may be about to
-   announce itself) and is then put aside below `superseded/unknown-…/`.
-6. One run may have been recorded twice, by two hosts or after a host lost its state. The records differ in
-   when and where, not in what; the one with the smallest content hash counts.
+3. The latest of the known runs belongs at the fixed places, every other one below `superseded/`.
+4. A file is left where it is when it is right there, for whichever run, and moved when it is not. What several
+   runs name is stored as often as it is named: what is missing and ours has is added, for others too. A place
+   of ours is never robbed for another run: two hosts that did would rob each other for ever.
+5. Misplaced files go to other runs first: their hosts may be done and gone, ours is here and can add what it
+   lacks.
+6. Whatever else lies where files of runs go is put aside below `superseded/unknown-…/`. Surplus copies of what
+   a run names, at once; content that nobody names gets one retry's time first, for its owner may be about to
+   announce itself.
 """
 
 from __future__ import annotations
@@ -60,8 +63,8 @@ class Add:
 class Plan:
     """What to do now: the moves in their order, then the adds, then look again.
 
-    `settled`: every known run is in its place as far as we can bring it there. `strangers` are in the way,
-    or lie where they don't belong, and still have time.
+    `settled`: every known run is in its place as far as we can bring it there. `strangers` lie where files of
+    runs go, are named by no run, and still have time.
     """
 
     superseded: bool
@@ -85,6 +88,8 @@ def plan(
     `recorded` are the runs whose records were found in the listing. `patience_over` holds the ids of
     strangers that have had their time.
     """
+    recorded = list(recorded)
+    named = {content_hash for run in (*recorded, ours) for content_hash in run.wants.values()}
     known: dict[RunKey, KnownRun] = {}
     for run in sorted(recorded, key=lambda run: (run.key, run.wants[layout.RECORD_PLACE])):
         known.setdefault(run.key, run)
@@ -94,7 +99,7 @@ def plan(
     if announcement := folder.announcement():
         return Plan(folder.superseded, adds=(announcement,))
     folder.assign()
-    strangers = folder.put_aside(patience_over)
+    strangers = folder.put_aside(named, patience_over)
     settled = not (strangers or folder.wanted_moves or folder.wanted_adds)
     moves, vacated = folder.possible_moves()
     return Plan(folder.superseded, settled, moves, folder.possible_adds(vacated), strangers)
@@ -128,7 +133,7 @@ class _Folder:
         return Add(record, next(place for place in (first, own, other) if place not in self.at))
 
     def assign(self) -> None:
-        """Give every wanted place a file: the one already there, a misplaced one, or a new one."""
+        """Give every wanted place a file: the one already there, a misplaced one, or a new one of ours."""
         wanted = {place: value for run in self.runs for place, value in places(run, self.latest).items()}
         right = {present.path for present in self.listing if wanted.get(present.path) == present.content_hash}
         self.used.update(self.at[place].id for place in right)
@@ -136,12 +141,11 @@ class _Folder:
             if place not in right:
                 self._fill(place, content_hash)
 
-    def put_aside(self, patience_over: Collection[str]) -> tuple[Present, ...]:
+    def put_aside(self, named: Collection[str], patience_over: Collection[str]) -> tuple[Present, ...]:
         """Want everything out of the way that has no place; what still has time is returned instead.
 
-        A surplus copy of what a run names is nobody's, and needs no patience.
+        A surplus copy of what a run names is nobody's, and needs no patience; nor does a run's second record.
         """
-        named = {content_hash for run in self.runs for content_hash in run.wants.values()}
         strangers = [
             present for present in self.listing if present.id not in self.used and self._in_the_way(present)
         ]
@@ -185,7 +189,10 @@ class _Folder:
         return next(target for target in targets if target not in self.at)
 
     def _out_of_a_circle(self, moves: Sequence[Move]) -> Move | None:
-        """When files wait for each other's places, the first step out: one of them aside, for the next look."""
+        """The first step when files wait for each other's places: one of them aside, until the next look.
+
+        Its place there must be free, else the circle would stay.
+        """
         by_source = {move.source: move for move in moves}
         for first in moves:
             passed, step = {first.source}, by_source.get(first.target)

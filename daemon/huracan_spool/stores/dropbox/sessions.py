@@ -65,16 +65,20 @@ class SessionIds:
 
     async def take(self) -> str:
         async with self._lock:
-            if self._clock() - self._fetched_at > SESSION_LIFE:
-                self._stock.clear()
-            if not self._stock:
-                await self.fill()
+            await self._fill_if_empty()
             return self._stock.popleft()
 
-    async def fill(self) -> None:
-        count = IDS_AT_ONCE[self._concurrent]
-        self._fetched_at = self._clock()
-        self._stock.extend(await self._api.start_sessions(count, concurrent=self._concurrent))
+    async def have_some(self) -> None:
+        async with self._lock:
+            await self._fill_if_empty()
+
+    async def _fill_if_empty(self) -> None:
+        if self._clock() - self._fetched_at > SESSION_LIFE:
+            self._stock.clear()
+        if not self._stock:
+            self._fetched_at = self._clock()
+            count = IDS_AT_ONCE[self._concurrent]
+            self._stock.extend(await self._api.start_sessions(count, concurrent=self._concurrent))
 
     def drop(self) -> None:
         """The server does not know one of them: trust none."""
@@ -141,6 +145,10 @@ class Uploader:
         self._small: deque[_Small] = deque()
         self._may_batch = True
         self._log = structlog.get_logger()
+
+    async def warm_up(self) -> None:
+        """Have session ids in stock for the first run."""
+        await self._ids.have_some()
 
     @property
     def is_busy(self) -> bool:

@@ -72,6 +72,9 @@ class DropboxStore:
         self._unfinished.pop(run.digest, None)  # it may have been the oldest of too many
         return Stored(superseded, paths, folder.sessions.bytes_sent)
 
+    async def warm_up(self) -> None:
+        await self._uploader.warm_up()
+
     async def probe(self) -> None:
         await self._api.check_account()
 
@@ -220,7 +223,7 @@ class _RemoteFolder:
         entries = [self._entry(content_hash, path) for content_hash, path in todo]
         results = await self.changes.commit(entries)
         for entry, (content_hash, _), result in zip(entries, todo, results, strict=True):
-            if isinstance(result, Conflict | TryAgain | Unknown):
+            if isinstance(result, Conflict | TryAgain | Unknown | NeedsPerson):
                 # Unknown too: a session is committed once, so a late effect and a repetition can't both count.
                 self.sessions.give_back(content_hash, entry.session_id)
             else:  # used up, or not to be used any more
