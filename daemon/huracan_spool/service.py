@@ -29,7 +29,7 @@ from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
 from huracan_spool.pipeline import Pipeline
 from huracan_spool.record import rfc3339
 from huracan_spool.spool.directory import Spool, UnsafeSpool, open_spool
-from huracan_spool.spool.intake import Look
+from huracan_spool.spool.index import Leftovers
 from huracan_spool.spool.pending import Pending
 from huracan_spool.spool.receipts import prune_receipts
 from huracan_spool.spool.recovery import recover
@@ -117,11 +117,6 @@ class Service:
             if recovered.unexplained:
                 self._log.warning("leftovers_not_explained", names=list(recovered.unexplained))
             self._watch()
-            await self._rescan()
-            notify("READY=1")
-            self._log.info(
-                "daemon_ready", spool=self._options.spool_path, pending=len(self._pending), store=self._store.name
-            )
             await self._work_until_stopped()
 
     async def _work_until_stopped(self) -> None:
@@ -149,6 +144,12 @@ class Service:
     # -- intake
 
     async def _rescans(self) -> None:
+        """The first one makes the daemon ready; uploads begin while it still goes on."""
+        await self._rescan()
+        notify("READY=1")
+        self._log.info(
+            "daemon_ready", spool=self._options.spool_path, pending=len(self._pending), store=self._store.name
+        )
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._options.rescan_interval):
@@ -158,28 +159,27 @@ class Service:
 
     async def _rescan(self) -> None:
         try:
-            look = await self._pending.rescan(self._spool)
-        except OSError as error:
+            leftovers = await self._pending.rescan(self._spool)
+        except (OSError, sqlite3.Error) as error:
             self._log.warning("rescan_failed", error=str(error), retry_in_seconds=self._options.rescan_interval)
             return
-        self._report_leftovers(look)
+        self._report_leftovers(leftovers)
         self._report_status()
 
-    def _report_leftovers(self, look: Look) -> None:
+    def _report_leftovers(self, found: Leftovers) -> None:
         """Orphans are told of when they outlast a look: an artifact is one until its manifest comes."""
-        for name in sorted(look.badly_named - self._badly_named):
+        for name in sorted(found.badly_named - self._badly_named):
             self._log.warning(
                 "badly_named_manifest",
                 name=name,
                 action="left alone; a manifest is a file, its name 1 to 128 letters, digits, dots, - and _",
             )
-        self._badly_named = look.badly_named
+        self._badly_named = found.badly_named
         before, told = self._orphans
-        now = self._pending.orphans()
-        lasting = now & before
+        lasting = found.orphans & before
         if len(lasting) != told:
             self._log.info("orphans", count=len(lasting), examples=sorted(lasting)[:3])
-        self._orphans = (now, len(lasting))
+        self._orphans = (found.orphans, len(lasting))
 
     def _watch(self) -> None:
         """Start watching, or start again. Without a watcher the rescans alone find the runs."""
@@ -198,7 +198,7 @@ class Service:
     def _hint(self, name: str) -> None:
         try:
             self._pending.hint(self._spool, name)
-        except OSError:
+        except (OSError, sqlite3.Error):
             self._rescan_wanted.set()
 
     async def _look_after(self) -> None:
@@ -253,7 +253,7 @@ class Service:
             case Settled() | Gone():
                 self._queue.done(run, now)
                 self._settled += isinstance(outcome, Settled)
-                with suppress(OSError):  # the next rescan looks as well
+                with suppress(OSError, sqlite3.Error):  # the next rescan looks as well
                     self._pending.ended(spool, run)
                 self._tried(run, now, store_used=isinstance(outcome, Settled) and outcome.store_used)
             case Later(seconds, store_used):
