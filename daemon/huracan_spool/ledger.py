@@ -83,6 +83,14 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstTry:
+    """`at` is what the run's record says; `is_now` when nothing was tried before."""
+
+    at: str
+    is_now: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingRun:
     run: str
     attempts: int
@@ -127,11 +135,12 @@ class Ledger:
             row = self._connection.execute(_STARTED, (now, run, manifest_sha256)).fetchone()
         return Attempt(*row)
 
-    def first_try(self, digest: str, now: str) -> str:
-        """The time that the record of this run states: `now` the first time, the same ever after."""
+    def first_try(self, digest: str, now: str) -> FirstTry:
+        """When the run with this digest was first tried: `now` the first time, the same ever after."""
         with self._lock, self._connection:
-            self._connection.execute(_FIRST_TRY, (digest, now))
-            return str(self._connection.execute(_UPLOADED_AT, (digest,)).fetchone()[0])
+            new = self._connection.execute(_FIRST_TRY, (digest, now)).rowcount == 1
+            at = self._connection.execute(_UPLOADED_AT, (digest,)).fetchone()[0]
+        return FirstTry(str(at), is_now=new)
 
     def waits(self, run: str, because: str, due_at: str) -> None:
         self._write(_WAITS, because, due_at, run)

@@ -175,7 +175,7 @@ class Pipeline:
         first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
         options, symbol = self._options, entry.manifest.symbol.text
         run = plan_run(
-            read, uploaded_at=first, host=options.host, uploader=options.uploader, attempt=attempt.number
+            read, uploaded_at=first.at, host=options.host, uploader=options.uploader, tried_before=not first.is_now
         )
         self._log.info("starting_comprehensive_dropbox_upload", symbol=symbol, run=entry.run)
         stored = await self._store.put(run)

@@ -59,7 +59,7 @@ async def read_run(entry: OpenRun) -> ReadRun:
     return ReadRun(entry, fingerprints, run_digest(entry.manifest.symbol, entry.manifest.trained_at, hashes))
 
 
-def plan_run(read: ReadRun, *, uploaded_at: str, host: str, uploader: str, attempt: int) -> PlannedRun:
+def plan_run(read: ReadRun, *, uploaded_at: str, host: str, uploader: str, tried_before: bool) -> PlannedRun:
     manifest, files = read.entry.manifest, read.entry.files
     facts = {
         kind: ArtifactFacts(files[kind].name, found.size, found.sha256, found.content_hash)
@@ -82,16 +82,14 @@ def plan_run(read: ReadRun, *, uploaded_at: str, host: str, uploader: str, attem
         read.digest,
         {kind: Content(files[kind].fd, found) for kind, found in read.fingerprints.items()},
         Content(record, fingerprint(record)),
-        tried_before=attempt > 1,
+        tried_before=tried_before,
     )
 
 
 async def _read(file: OpenFile) -> Fingerprint:
     if file.identity.size < _SIDE_BY_SIDE:
         return await _hash(file, Hasher())
-    whole, blocks = await all_done(
-        [_hash(file, Hasher(blocks=False)), _hash(file, Hasher(whole=False))]
-    )
+    whole, blocks = await all_done([_hash(file, Hasher(blocks=False)), _hash(file, Hasher(whole=False))])
     return replace(blocks, sha256=whole.sha256)
 
 

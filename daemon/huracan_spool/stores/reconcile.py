@@ -13,7 +13,7 @@ The rules, in the order of the code:
    when and where, not in what; the one with the smallest content hash counts.
 2. A run that is not in the listing announces itself first: its record goes to its place if that is free, else
    to its superseded folder, which nobody else uses. From then on everybody knows the same runs, so everybody
-   wants the same tree.
+   wants the same tree. Only where there is nothing else it comes in one commit, visible all at once.
 3. The latest of the known runs belongs at the fixed places, every other one below `superseded/`.
 4. A file is left where it is when it is right there, for whichever run, and moved when it is not. What several
    runs name is stored as often as it is named: what is missing and ours has is added, for others too. A place
@@ -96,10 +96,11 @@ def plan(
     have = frozenset(ours.wants.values())
     ours = known.pop(ours.key, ours)
     folder = _Folder(listing, list(known.values()), ours, have)
-    if announcement := folder.announcement():
-        return Plan(folder.superseded, adds=(announcement,))
     folder.assign()
     strangers = folder.put_aside(named, patience_over)
+    announcement = folder.announcement()
+    if announcement and not folder.is_free_for_us(strangers):
+        return Plan(folder.superseded, adds=(announcement,))
     settled = not (strangers or folder.wanted_moves or folder.wanted_adds)
     moves, vacated = folder.possible_moves()
     return Plan(folder.superseded, settled, moves, folder.possible_adds(vacated), strangers)
@@ -122,6 +123,10 @@ class _Folder:
         self.used: set[str] = set()  # ids of files that have their place
         self.wanted_moves: list[Move] = []
         self.wanted_adds: list[Add] = []
+
+    def is_free_for_us(self, strangers: Collection[Present]) -> bool:
+        """Whether the record may come in one commit with the files, because nobody's place depends on it."""
+        return len(self.runs) == 1 and not strangers and not self.wanted_moves
 
     def announcement(self) -> Add | None:
         record = self.ours.wants[layout.RECORD_PLACE]

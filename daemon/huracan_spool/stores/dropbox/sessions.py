@@ -53,9 +53,7 @@ class SessionLedger(Protocol):
 class SessionIds:
     """A stock of unused sessions, so that a run costs no call for them."""
 
-    def __init__(
-        self, api: DropboxApi, *, concurrent: bool, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, api: DropboxApi, *, concurrent: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._concurrent = concurrent
         self._clock = clock

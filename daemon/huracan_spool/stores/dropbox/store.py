@@ -1,8 +1,9 @@
 """The Dropbox store: a run's bytes across, one commit, and proof that it is there.
 
-The common case, a day's first run, costs no look-up: every file and the record are added in one commit, and if
-nothing was in the way the folder is ours. A conflict, a lost answer or an earlier attempt leads to a look at
-the folder and to `stores.reconcile`.
+A run begins with a claim: every file and the record in one commit, without a look. Whatever that answers, a
+look follows, and `stores.reconcile` says whether anything is left to do. That a commit met no conflict is no
+proof: Dropbox need not apply a batch as a whole, and another host's may have come in between. The look is cheap,
+for runs of one date share it, and it comes when the run is visible already.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from huracan_spool.stores.dropbox.api import (
 )
 from huracan_spool.stores.dropbox.batches import Result
 from huracan_spool.stores.dropbox.changes import Changes
+from huracan_spool.stores.dropbox.looks import Looks
 from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
 from huracan_spool.stores.reconcile import Add, Move, Present
 from huracan_spool.stores.settling import Patience, settle
@@ -37,6 +39,7 @@ from huracan_spool.stores.settling import Patience, settle
 _SESSION_TROUBLE = (SessionGone, SessionClosed, WrongOffset)
 _RECORDS_REMEMBERED = 1000
 _UNFINISHED_REMEMBERED = 100
+_DAYS_REMEMBERED = 10_000
 TRIES = 3
 CHEAP_TO_SEND = 256 * 1024  # bytes that cost less than their part in a copy
 ReadRecord = Callable[[PlannedRun, str, str], Awaitable[KnownRun | None]]
@@ -55,28 +58,35 @@ class DropboxStore:
         self._changes = changes
         self._patience = patience
         self._root = f"/{app_folder}".rstrip("/")
+        self._looks = Looks(api)
+        self._days: set[str] = set()
         self._records: dict[str, KnownRun | None] = {}
         self._unfinished: dict[str, RunSessions] = {}
 
     async def put(self, run: PlannedRun) -> Stored:
         folder = _RemoteFolder(
-            self._api, self._changes, self._root, run, self._sessions_for(run), self._known_run
+            self._api, self._changes, self._looks, self._root, run, self._sessions_for(run), self._known_run
         )
-        ours = not run.tried_before and await folder.claim()
-        superseded = False
-        if not ours:
-            plan = await settle(folder, run.as_known(), self._patience)
-            superseded = plan.superseded
-        shared = await folder.share_candles(superseded=superseded) if Kind.CANDLES in run.artifacts else None
-        paths = stored_paths(run, self._root, shared, superseded=superseded)
+        if not run.tried_before and run.day_folder not in self._days:
+            await folder.claim()
+        self._remember(run.day_folder)
+        plan = await settle(folder, run.as_known(), self._patience)
+        shared = await folder.share_candles(superseded=plan.superseded) if Kind.CANDLES in run.artifacts else None
+        paths = stored_paths(run, self._root, shared, superseded=plan.superseded)
         self._unfinished.pop(run.digest, None)  # it may have been the oldest of too many
-        return Stored(superseded, paths, folder.sessions.bytes_sent)
+        return Stored(plan.superseded, paths, folder.sessions.bytes_sent)
 
     async def warm_up(self) -> None:
         await self._uploader.warm_up()
 
     async def probe(self) -> None:
         await self._api.check_account()
+
+    def _remember(self, day_folder: str) -> None:
+        """A day that we have been at has a run already; a claim there would only be in the way for a moment."""
+        if len(self._days) >= _DAYS_REMEMBERED:
+            self._days.clear()
+        self._days.add(day_folder)
 
     def _sessions_for(self, run: PlannedRun) -> RunSessions:
         """What an earlier attempt of this process brought across is not sent again."""
@@ -113,6 +123,7 @@ class _RemoteFolder:
 
     api: DropboxApi
     changes: Changes
+    looks: Looks
     root: str
     run: PlannedRun
     sessions: RunSessions
@@ -123,12 +134,12 @@ class _RemoteFolder:
     def _day(self) -> str:
         return f"{self.root}/{self.run.day_folder}"
 
-    async def claim(self) -> bool:
-        """Add everything at the fixed places, the record first; False when the folder must be looked at."""
+    async def claim(self) -> None:
+        """Add everything at the fixed places, the record first, if they are free."""
         ours = self.run.as_known().wants
         adds = [Add(content_hash, place) for place, content_hash in ours.items()]
         shared = [self.run.shared_candles()[0]] if self._shares_by_sending() else []
-        return await self._commit(adds, shared)
+        await self._commit(adds, shared)
 
     def _shares_by_sending(self) -> bool:
         """Whether the shared candles are sent a second time, in the run's own commit, or copied by Dropbox.
@@ -143,7 +154,7 @@ class _RemoteFolder:
 
     async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
         listing, recorded = [], []
-        for file in await self.api.list_folder(self._day):
+        for file in await self.looks.files_in(self._day):
             path = layout.canonical(file.path[len(self._day) + 1 :])
             present = Present(path, file.id, file.content_hash or file.id)
             listing.append(present)
@@ -199,23 +210,17 @@ class _RemoteFolder:
             raise result
         return isinstance(result, RemoteFile) and result.content_hash == wanted
 
-    async def _commit(self, adds: Sequence[Add], shared: Sequence[str]) -> bool:
-        """Commit contents at their places; True when all of the day folder's are there.
-
-        What is in the way is no error, the next look tells; nor is a lost answer.
-        """
+    async def _commit(self, adds: Sequence[Add], shared: Sequence[str]) -> None:
+        """Commit contents at their places. What is in the way is no error, nor is a lost answer: a look tells."""
         todo = [(add.content_hash, f"{self._day}/{add.target}") for add in adds]
         candles = self.run.artifacts[Kind.CANDLES].content_hash if shared else ""
         todo += [(candles, f"{self.root}/{path}") for path in shared]
-        complete = True
         for _ in range(TRIES):
             results = await self._commit_once(todo)
             self._note_shared(shared, todo, results)
-            day = [r for (_, path), r in zip(todo, results, strict=True) if path.startswith(f"{self._day}/")]
-            complete = complete and all(not isinstance(r, Conflict | Unknown) for r in day)
             todo = [t for t, result in zip(todo, results, strict=True) if isinstance(result, _SESSION_TROUBLE)]
             if not todo:
-                return complete
+                return
         raise TryAgain("Dropbox does not keep the sessions it gave out")
 
     async def _commit_once(self, todo: Sequence[tuple[str, str]]) -> list[Result]:

@@ -1,0 +1,65 @@
+"""Looking at days' folders, several at once: runs of one date that wait for a look share a listing.
+
+Every run is looked at once more after its commit, so with a backlog a look for each would cost more calls than
+all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from huracan_spool.errors import StoreError, TryAgain
+from huracan_spool.stores.dropbox.api import DropboxApi, RemoteFile
+
+
+@dataclass(frozen=True)
+class _Request:
+    folder: str
+    answer: asyncio.Future[list[RemoteFile]]
+
+
+class Looks:
+    """One for the account. Folders are those of a symbol, `…/{date}/{SYMBOL}`."""
+
+    def __init__(self, api: DropboxApi) -> None:
+        self._api = api
+        self._waiting: defaultdict[str, list[_Request]] = defaultdict(list)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def files_in(self, folder: str) -> list[RemoteFile]:
+        """All files below `folder`, by a listing that begins after this call. Raises what a listing raises."""
+        date = folder.rpartition("/")[0]
+        request = _Request(folder, asyncio.get_running_loop().create_future())
+        self._waiting[date].append(request)
+        try:
+            async with self._turns[date]:  # whoever has the turn looks for all who wait
+                if not request.answer.done():
+                    await self._serve(date, self._waiting.pop(date))
+        finally:
+            if date not in self._waiting and not self._turns[date].locked():
+                del self._turns[date]
+        return await request.answer
+
+    async def _serve(self, date: str, requests: Sequence[_Request]) -> None:
+        folders = {request.folder for request in requests}
+        try:
+            files = await self._api.list_folder(folders.pop() if len(folders) == 1 else date)
+        except StoreError as error:
+            self._refuse(requests, error)
+        except BaseException:  # cancelled: the others look for themselves when they come again
+            self._refuse(requests, TryAgain("a look that others shared was interrupted"))
+            raise
+        else:
+            for request in requests:
+                below = request.folder.lower() + "/"
+                found = [file for file in files if file.path.lower().startswith(below)]
+                if not request.answer.done():
+                    request.answer.set_result(found)
+
+    def _refuse(self, requests: Sequence[_Request], error: StoreError) -> None:
+        for request in requests:
+            if not request.answer.done():
+                request.answer.set_exception(error)
