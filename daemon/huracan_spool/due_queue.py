@@ -87,6 +87,10 @@ class DueQueue:
         for run in list(self._due):
             self._schedule(run, now)
 
+    def due_now(self, now: float) -> int:
+        """How many runs wait for nothing but their turn."""
+        return sum(due <= now for due in self._due.values())
+
     def next_due(self) -> float | None:
         while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)

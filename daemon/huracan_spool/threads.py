@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -34,6 +35,12 @@ async def all_done(work: Iterable[Awaitable[T]]) -> list[T]:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
+    """As `all_done`, for two of different kinds."""
+    one, other = await all_done([cast("Awaitable[object]", first), cast("Awaitable[object]", second)])
+    return cast("T", one), cast("S", other)
 
 
 async def _result(work: Awaitable[T]) -> T:

@@ -135,7 +135,7 @@ def _bytes(content: Content) -> bytes:
     return content.source
 
 
-# Three runs of one day. The newest has a model in two pieces, and candles that Dropbox copies when the line is busy.
+# Three runs of one day. The newest has a model in two pieces, and candles that Dropbox copies on a busy line.
 OLDER = planned(FIVE, AT - timedelta(hours=2))
 MIDDLE = planned({kind: data + b" 2" for kind, data in FIVE.items()}, AT - timedelta(hours=1))
 NEWER = planned(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from places import APPEND, APPEND_BATCH, FINISH, LIST, MOVE, START, DropboxPlace, calls, dropbox_place, place_with
-from planned_runs import MIDDLE, NEWER, OLDER, again, bytes_of, day_of, expected_tree, planned, shared_candles
+from planned_runs import FIVE, MIDDLE, NEWER, OLDER, again, bytes_of, day_of, expected_tree, planned, shared_candles
 
 from huracan_spool.content_hash import content_hash
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
@@ -74,6 +74,20 @@ async def test_a_superseded_run_keeps_its_files_and_nothing_of_it_is_sent_again(
     tree = place.emulator.tree()
     assert ids == {file.id for path, file in tree.items() if "/superseded/" in path}
     assert stored.bytes_sent <= sum(map(len, bytes_of(NEWER).values())) * 2
+
+
+async def test_a_strange_host_with_a_superseded_run_leaves_copies_aside_and_changes_nothing_else(
+    place: DropboxPlace,
+) -> None:
+    """It claims before it looks, so a file that the latest run has no place for is there twice for ever after."""
+    for run in (OLDER, NEWER, planned(FIVE, OLDER.trained_at, host="train-08")):
+        await place.store().put(run)
+
+    tree, expected = place.tree(), expected_tree(OLDER, NEWER)
+    copies = {path: data for path, data in tree.items() if path not in expected}
+    assert expected.items() <= tree.items()
+    assert all("/superseded/unknown-" in path for path in copies)
+    assert set(copies.values()) <= set(bytes_of(OLDER).values())
 
 
 async def test_nothing_is_ever_overwritten_or_deleted(place: DropboxPlace) -> None:

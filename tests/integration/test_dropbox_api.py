@@ -96,8 +96,8 @@ async def test_what_is_not_there_is_an_answer(api):
     assert await api.get_metadata("/Huracan") is None
     with pytest.raises(Missing):
         await api.download("/nowhere", limit=10)
-    with pytest.raises(Missing):
-        await api.copy("/nowhere", "/somewhere")
+    [copied] = await api.copy_batch([MoveEntry("/nowhere", "/somewhere")])
+    assert isinstance(copied, Missing)
 
 
 async def test_a_file_is_found_and_read_by_path_and_by_id(api):
@@ -131,11 +131,10 @@ async def test_files_are_moved_by_id_at_once_or_as_a_job(mode):
 async def test_a_copy_never_replaces(emulator, api):
     [a, _] = await commit(api, {"/a": b"a", "/b": b"b"})
 
-    copied = await api.copy(a.id, "/c/a")
-    with pytest.raises(Conflict):
-        await api.copy("/a", "/b")
+    copied, refused = await api.copy_batch([MoveEntry(a.id, "/c/a"), MoveEntry("/a", "/b")])
 
     assert copied.path == "/c/a"
+    assert isinstance(refused, Conflict)
     assert content_of(emulator) == {"/a": b"a", "/b": b"b", "/c/a": b"a"}
 
 

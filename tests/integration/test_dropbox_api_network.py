@@ -103,7 +103,7 @@ Call = Callable[[DropboxApi], Awaitable[object]]
 NOT_REPEATABLE: list[Call] = [
     lambda api: api.finish_batch([COMMIT]),
     lambda api: api.move_batch([MoveEntry("id:AbCdEfGhIjKlMnOpQrStUv", "/b")]),
-    lambda api: api.copy("/a", "/b"),
+    lambda api: api.copy_batch([MoveEntry("/a", "/b")]),
 ]
 
 

@@ -17,7 +17,7 @@ from huracan_spool.ledger import open_ledger
 from huracan_spool.stores.base import Content
 from huracan_spool.stores.dropbox.api import CommitEntry, RemoteFile
 from huracan_spool.stores.dropbox.batches import Batches
-from huracan_spool.stores.dropbox.changes import Changes
+from huracan_spool.stores.dropbox.changes import Changes, Turn
 from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
 
 CHUNK = 2 * BLOCK
@@ -251,7 +251,7 @@ async def test_only_entries_that_found_the_lock_taken_are_repeated():
         calls.append(list(entries))
         return [TryAgain("locked") if len(calls) == 1 and entry == "b" else Unknown(entry) for entry in entries]
 
-    batches: Batches[str] = Batches(change, asyncio.Lock(), lambda _: 0.0)
+    batches: Batches[str] = Batches(change, Turn().urgent, lambda _: 0.0)
 
     results = await batches.submit(["a", "b", "c"])
 
@@ -267,7 +267,7 @@ async def test_more_than_a_thousand_entries_wait_for_several_calls_and_all_are_a
         await asyncio.sleep(0)
         return [Unknown(entry) for entry in entries]
 
-    batches: Batches[str] = Batches(change, asyncio.Lock(), lambda _: 0.0)
+    batches: Batches[str] = Batches(change, Turn().urgent, lambda _: 0.0)
 
     answers = await asyncio.gather(*[batches.submit([f"{run}.{n}" for n in range(7)]) for run in range(400)])
 
@@ -285,7 +285,7 @@ async def test_a_lost_answer_is_unknown_for_every_entry_and_the_next_call_goes_o
             raise answer
         return [Unknown("second") for _ in entries]
 
-    batches: Batches[str] = Batches(change, asyncio.Lock(), lambda _: 0.0)
+    batches: Batches[str] = Batches(change, Turn().urgent, lambda _: 0.0)
 
     assert [str(result) for result in await batches.submit(["a", "b"])] == ["reply lost"] * 2
     assert [str(result) for result in await batches.submit(["c"])] == ["second"]
@@ -305,3 +305,26 @@ async def test_changes_of_all_kinds_take_turns(emulator):
 
     spans = sorted((call.started, call.ended) for call in emulator.calls if call.route == FINISH)
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+
+
+async def test_who_is_in_a_hurry_goes_first_and_a_cancelled_waiter_is_passed_over():
+    turn, order = Turn(), list[str]()
+    begin = asyncio.Event()
+
+    async def hold(name, line):
+        async with line():
+            order.append(name)
+            await begin.wait()
+
+    tasks = [asyncio.create_task(hold("first", turn.urgent))]
+    await asyncio.sleep(0)
+    for name, line in (("copy", turn.leisurely), ("commit", turn.urgent), ("late commit", turn.urgent)):
+        tasks.append(asyncio.create_task(hold(name, line)))
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    begin.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert order == ["first", "late commit", "copy"]
+    async with turn.leisurely():
+        pass

@@ -84,9 +84,9 @@ class Pending:
 
     def _feed(self) -> None:
         """Keep the queue filled from what waits, the longest known first."""
-        room = _WINDOW - len(self._queue)
-        offered = self._index.offer(room) if room > 0 else []
         now = self._clock()
+        room = _WINDOW - self._queue.due_now(now)  # who waits for a later time keeps nobody out
+        offered = self._index.offer(room) if room > 0 else []
         for run in offered:
             self._queue.add(run, now)
         if offered:

@@ -33,7 +33,7 @@ from huracan_spool.spool.files import (
 from huracan_spool.spool.receipts import read_own_file, write_receipt
 
 INTENT = "." + protocol.REASON
-MAX_REASON_BYTES = 1024 * 1024
+MAX_REASON_BYTES = 64 * 1024 * 1024  # a manifest may name thousands of files
 
 
 @dataclass(frozen=True, slots=True)

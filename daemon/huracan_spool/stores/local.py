@@ -28,6 +28,7 @@ from huracan_spool.threads import in_thread
 
 _CHUNK = 1024 * 1024
 _INCOMING = ".incoming"
+_HASHES_REMEMBERED = 10_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR})
 
 

@@ -58,7 +58,7 @@ __all__ = [
 _PAGE = 2000
 _LISTINGS = 3
 # Seconds: a job is asked for ever less often, and given up as unknown after ten minutes.
-_FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.2, 5.0, 600.0
+_FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.1, 5.0, 600.0
 # Needs files.metadata.read and nothing else, and need not exist.
 _PROBE = "/huracan-spool-probe"
 

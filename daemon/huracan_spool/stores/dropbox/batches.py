@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -29,7 +30,7 @@ class _Request(Generic[E]):
 
 
 class Batches(Generic[E]):
-    """`call` makes the change; `turn` is the account's lock, one for every kind of change.
+    """`call` makes the change; `turn` gives the account's lock, one for every kind of change.
 
     `delay(n)` is the wait in seconds before the n-th repetition of entries that found the write lock taken.
     """
@@ -37,7 +38,7 @@ class Batches(Generic[E]):
     def __init__(
         self,
         call: Callable[[Sequence[E]], Awaitable[list[Result]]],
-        turn: asyncio.Lock,
+        turn: Callable[[], AbstractAsyncContextManager[object]],
         delay: Callable[[int], float],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -67,7 +68,7 @@ class Batches(Generic[E]):
         request = _Request(entries, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         try:
-            async with self._turn:  # whoever has the turn calls for all who wait
+            async with self._turn():  # whoever has the turn calls for all who wait
                 while not request.answer.done():
                     await self._serve()
         except asyncio.CancelledError:

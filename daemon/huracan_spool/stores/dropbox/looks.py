@@ -38,6 +38,9 @@ class Looks:
             async with self._turns[date]:  # whoever has the turn looks for all who wait
                 if not request.answer.done():
                     await self._serve(date, self._waiting.pop(date))
+        except asyncio.CancelledError:
+            request.answer.cancel()
+            raise
         finally:
             if date not in self._waiting and not self._turns[date].locked():
                 del self._turns[date]

@@ -141,6 +141,7 @@ class Uploader:
         self._ledger = ledger
         self._slots = asyncio.Semaphore(connections)
         self._small: deque[_Small] = deque()
+        self._under_way = 0
         self._may_batch = True
         self._log = structlog.get_logger()
 
@@ -151,7 +152,7 @@ class Uploader:
     @property
     def is_busy(self) -> bool:
         """Whether a call with bytes would have to wait: the line, not the latency, is what is short."""
-        return self._slots.locked()
+        return self._under_way >= self._connections
 
     async def upload(self, contents: Sequence[Content], arrived: Arrived) -> None:
         """A closed session for each, told to `arrived` one by one with the bytes that it took.
@@ -163,7 +164,11 @@ class Uploader:
         work = [self._large(content, arrived) for content in rest if content.fingerprint.size > self._chunk_size]
         work += [self._single(content, arrived) for content in rest if content.fingerprint.size <= self._chunk_size]
         work += [self._packed(each, arrived) for each in small]
-        await all_done(work)
+        self._under_way += len(contents)
+        try:
+            await all_done(work)
+        finally:
+            self._under_way -= len(contents)
 
     # -- small contents
 
@@ -340,8 +345,19 @@ class _LargeUpload:
         )
         await all_done(self._send_some(pieces) for _ in range(self.uploader.side_by_side))
         if last not in self.saved.done:
-            await self._send(last, size - last, close=True)
+            await self._close(last, size - last)
         return self.sent
+
+    async def _close(self, offset: int, length: int) -> None:
+        """A session that is closed already was closed by this very piece, just before a crash.
+
+        All others are noted as arrived; what the commit answers is the proof.
+        """
+        try:
+            await self._send(offset, length, close=True)
+        except SessionClosed:
+            if not self.saved.done:  # begun just now, so this is something else
+                raise
 
     async def _send_some(self, pieces: Iterator[tuple[int, int]]) -> None:
         for offset, length in pieces:

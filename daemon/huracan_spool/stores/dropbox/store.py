@@ -35,6 +35,7 @@ from huracan_spool.stores.dropbox.looks import Looks
 from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
 from huracan_spool.stores.reconcile import Add, Move, Present
 from huracan_spool.stores.settling import Patience, settle
+from huracan_spool.threads import both
 
 _SESSION_TROUBLE = (SessionGone, SessionClosed, WrongOffset)
 _RECORDS_REMEMBERED = 1000
@@ -70,8 +71,13 @@ class DropboxStore:
         if not run.tried_before and run.day_folder not in self._days:
             await folder.claim()
         self._remember(run.day_folder)
-        plan = await settle(folder, run.as_known(), self._patience)
-        shared = await folder.share_candles(superseded=plan.superseded) if Kind.CANDLES in run.artifacts else None
+        shared: str | None
+        if folder.candles_id is not None:  # committed: the copy need not wait for the look
+            settling = settle(folder, run.as_known(), self._patience)
+            plan, shared = await both(settling, folder.share_candles(folder.candles_id))
+        else:
+            plan = await settle(folder, run.as_known(), self._patience)
+            shared = await folder.share_candles(folder.candles_id) if Kind.CANDLES in run.artifacts else None
         paths = stored_paths(run, self._root, shared, superseded=plan.superseded)
         self._unfinished.pop(run.digest, None)  # it may have been the oldest of too many
         return Stored(plan.superseded, paths, folder.sessions.bytes_sent)
@@ -128,6 +134,7 @@ class _RemoteFolder:
     run: PlannedRun
     sessions: RunSessions
     known_run: ReadRecord
+    candles_id: str | None = None
     shared_at: str | None = None
 
     @property
@@ -181,16 +188,19 @@ class _RemoteFolder:
         if adds:
             await self._commit(adds, [])
 
-    async def share_candles(self, *, superseded: bool) -> str:
-        """The path of the shared copy, which is there with our content when this returns."""
+    async def share_candles(self, committed: str | None) -> str:
+        """The path of the shared copy, which is there with our content when this returns.
+
+        `committed` is the id of the candles in the day's folder, if it is known.
+        """
         for path in self.run.shared_candles():
-            if self.shared_at == path or await self._shared_as(path, superseded=superseded):
+            if self.shared_at == path or await self._shared_as(path, committed):
                 return path
         raise TryAgain(f"both names of the shared candles hold other content: {path}")
 
-    async def _shared_as(self, path: str, *, superseded: bool) -> bool:
+    async def _shared_as(self, path: str, committed: str | None) -> bool:
         full, wanted = f"{self.root}/{path}", self.run.artifacts[Kind.CANDLES].content_hash
-        if not self.run.tried_before and await self._copied_to(full, wanted, superseded=superseded):
+        if committed is not None and await self._copied_to(full, wanted, committed):
             return True
         for _ in range(TRIES):
             found = await self.api.get_metadata(full)
@@ -201,11 +211,9 @@ class _RemoteFolder:
                 return True
         raise TryAgain(f"{path} can neither be added nor found")
 
-    async def _copied_to(self, full: str, wanted: str, *, superseded: bool) -> bool:
-        """Have Dropbox copy what was just committed; False when that must be looked at, whatever the reason."""
-        folder = layout.superseded_folder(self.run.key.timestamp, self.run.digest) if superseded else ""
-        source = f"{self._day}/{folder}{self.run.place(Kind.CANDLES)}"
-        [result] = await self.changes.copy([MoveEntry(source, full)])
+    async def _copied_to(self, full: str, wanted: str, committed: str) -> bool:
+        """Have Dropbox copy what was committed; False when that must be looked at, whatever the reason."""
+        [result] = await self.changes.copy([MoveEntry(committed, full)])
         if isinstance(result, NeedsPerson):
             raise result
         return isinstance(result, RemoteFile) and result.content_hash == wanted
@@ -217,7 +225,7 @@ class _RemoteFolder:
         todo += [(candles, f"{self.root}/{path}") for path in shared]
         for _ in range(TRIES):
             results = await self._commit_once(todo)
-            self._note_shared(shared, todo, results)
+            self._note_candles(shared, todo, results)
             todo = [t for t, result in zip(todo, results, strict=True) if isinstance(result, _SESSION_TROUBLE)]
             if not todo:
                 return
@@ -246,13 +254,15 @@ class _RemoteFolder:
         size = self.sessions.contents[content_hash].fingerprint.size
         return CommitEntry(self.sessions.use(content_hash), size, path, _client_modified(self.run.trained_at))
 
-    def _note_shared(
+    def _note_candles(
         self, shared: Sequence[str], todo: Sequence[tuple[str, str]], results: Sequence[Result]
     ) -> None:
-        for path in shared:
-            for (_, full), result in zip(todo, results, strict=True):
-                if full.endswith(f"/{path}") and isinstance(result, RemoteFile):
-                    self.shared_at = path
+        place = f"/{self.run.place(Kind.CANDLES)}"
+        for (_, path), result in zip(todo, results, strict=True):
+            if isinstance(result, RemoteFile) and path.startswith(f"{self._day}/") and path.endswith(place):
+                self.candles_id = result.id
+            elif isinstance(result, RemoteFile) and path.removeprefix(f"{self.root}/") in shared:
+                self.shared_at = path.removeprefix(f"{self.root}/")
 
 
 def _client_modified(trained_at: datetime) -> datetime | None:
