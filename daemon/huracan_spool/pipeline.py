@@ -262,7 +262,8 @@ class Pipeline:
         except Rejected:  # an earlier clean-up got further
             return
         try:
-            kept = keep_model(models, folder, stamp, model.file, file.fd, model.sha256)
+            sent = model.identity.same_file(file.identity)
+            kept = keep_model(models, folder, stamp, file) if sent else None
         finally:
             file.close()
         if kept is None:

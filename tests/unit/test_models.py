@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from huracan_spool.models import is_worth_keeping, keep_model, prune_models
+from huracan_spool.spool.files import OpenFile, open_folder, open_regular
 
 DATA = os.urandom(2_500_000)
-SHA = hashlib.sha256(DATA).hexdigest()
 AT = "20251112_164920"
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Iterator[int]:
-    path = tmp_path / "source.pt"
-    path.write_bytes(DATA)
-    fd = os.open(path, os.O_RDONLY)
-    yield fd
-    os.close(fd)
+def source(tmp_path: Path) -> Iterator[OpenFile]:
+    (tmp_path / "rl_agent.pt").write_bytes(DATA)
+    folder = open_folder(str(tmp_path))
+    file = open_regular(folder, "rl_agent.pt")
+    yield file
+    file.close()
+    os.close(folder)
+
+
+def write_to(tmp_path: Path) -> None:
+    """As a producer that has not let go of its file."""
+    with (tmp_path / "rl_agent.pt").open("r+b") as file:
+        file.write(b"changed")
+        os.utime(file.fileno(), ns=(1, 1))  # whatever the clock's grain
 
 
 @pytest.fixture
@@ -43,7 +52,7 @@ def names_in(models: Path) -> list[str]:
 
 
 def test_a_model_is_kept_under_its_time_and_name(models, source):
-    path = keep_model(models, "SOL-USDT", AT, "rl_agent.pt", source, SHA)
+    path = keep_model(models, "SOL-USDT", AT, source)
 
     assert path == models / "SOL-USDT" / f"{AT}_rl_agent.pt"
     assert path.read_bytes() == DATA
@@ -51,22 +60,25 @@ def test_a_model_is_kept_under_its_time_and_name(models, source):
 
 
 def test_keeping_it_again_after_a_crash_changes_nothing(models, source):
-    first = keep_model(models, "SOL-USDT", AT, "rl_agent.pt", source, SHA)
-    second = keep_model(models, "SOL-USDT", AT, "rl_agent.pt", source, SHA)
+    first = keep_model(models, "SOL-USDT", AT, source)
+    second = keep_model(models, "SOL-USDT", AT, source)
 
     assert first == second
     assert names_in(models) == [f"{AT}_rl_agent.pt"]
 
 
-def test_bytes_that_changed_after_their_upload_are_not_kept(models, source):
-    assert keep_model(models, "SOL-USDT", AT, "rl_agent.pt", source, "0" * 64) is None
+def test_bytes_that_changed_after_their_upload_are_not_kept(models, source, tmp_path):
+    write_to(tmp_path)
+
+    assert keep_model(models, "SOL-USDT", AT, source) is None
     assert names_in(models) == []
 
 
-def test_a_copy_that_changed_does_not_cost_the_one_that_is_there(models, source):
-    keep_model(models, "SOL-USDT", AT, "rl_agent.pt", source, SHA)
+def test_a_copy_that_changed_does_not_cost_the_one_that_is_there(models, source, tmp_path):
+    keep_model(models, "SOL-USDT", AT, source)
+    write_to(tmp_path)
 
-    keep_model(models, "SOL-USDT", AT, "rl_agent.pt", source, "0" * 64)
+    keep_model(models, "SOL-USDT", AT, source)
 
     assert (models / "SOL-USDT" / f"{AT}_rl_agent.pt").read_bytes() == DATA
 
@@ -75,7 +87,7 @@ def test_a_copy_that_changed_does_not_cost_the_one_that_is_there(models, source)
     "name", ["a" * 252 + ".pt", "ä" * 126 + ".pt", "🚀" * 63 + ".pt"], ids=["one", "two", "four"]
 )
 def test_a_long_name_keeps_its_end(models, source, name):
-    path = keep_model(models, "SOL-USDT", AT, name, source, SHA)
+    path = keep_model(models, "SOL-USDT", AT, replace(source, name=name))
 
     assert path is not None
     assert len(os.fsencode(path.name)) <= 255
@@ -138,3 +150,11 @@ def test_an_older_model_is_not_copied_to_be_pruned_at_once(models, timestamp, ke
 @pytest.mark.parametrize("keep", [0, 1])
 def test_a_first_model_is_worth_keeping_if_any_are_kept(models, keep):
     assert is_worth_keeping(models, "SOL-USDT", AT, keep) is (keep > 0)
+
+
+def test_a_model_is_kept_on_another_file_system_too(source):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        path = keep_model(Path(elsewhere) / "models", "SOL-USDT", AT, source)
+
+        assert path is not None
+        assert path.read_bytes() == DATA

@@ -126,6 +126,18 @@ class DropboxApi:
                 continue
         raise TryAgain(f"{path} changes faster than it can be listed")
 
+    async def list_at_once(self, path: str) -> list[RemoteFile] | None:
+        """As `list_folder`, of one moment; None when there is more than one answer holds."""
+        listing = Listing()
+        arg = {"path": path, "recursive": True, "limit": _PAGE}
+        try:
+            page = await self._caller.call(
+                Call(routes.LIST_FOLDER, arg), partial(_page, routes.LIST_FOLDER, listing)
+            )
+        except Missing:
+            return []
+        return None if page.get("has_more") else listing.files()
+
     async def _list(self, path: str) -> list[RemoteFile]:
         listing = Listing()
         route: wire.Route = routes.LIST_FOLDER

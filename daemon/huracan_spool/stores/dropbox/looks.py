@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from huracan_spool.errors import StoreError, TryAgain
 from huracan_spool.stores.dropbox.api import DropboxApi, RemoteFile
+from huracan_spool.threads import all_done
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Looks:
 
     def __init__(self, api: DropboxApi) -> None:
         self._api = api
+        self._long: set[str] = set()  # dates that no longer fit into one answer
         self._waiting: defaultdict[str, list[_Request]] = defaultdict(list)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -47,9 +49,9 @@ class Looks:
         return await request.answer
 
     async def _serve(self, date: str, requests: Sequence[_Request]) -> None:
-        folders = {request.folder for request in requests}
+        folders = sorted({request.folder for request in requests})
         try:
-            files = await self._api.list_folder(folders.pop() if len(folders) == 1 else date)
+            files = await self._files(date, folders)
         except StoreError as error:
             self._refuse(requests, error)
         except BaseException:  # cancelled: the others look for themselves when they come again
@@ -61,6 +63,15 @@ class Looks:
                 found = [file for file in files if file.path.lower().startswith(below)]
                 if not request.answer.done():
                     request.answer.set_result(found)
+
+    async def _files(self, date: str, folders: Sequence[str]) -> list[RemoteFile]:
+        """One listing for all, if it is of one moment: between two pages a file can move from one to the other."""
+        if len(folders) > 1 and date not in self._long:
+            files = await self._api.list_at_once(date)
+            if files is not None:
+                return files
+            self._long.add(date)
+        return [file for files in await all_done(map(self._api.list_folder, folders)) for file in files]
 
     def _refuse(self, requests: Sequence[_Request], error: StoreError) -> None:
         for request in requests:

@@ -10,8 +10,9 @@ from huracan_spool.errors import Rejected
 from huracan_spool.stores.dropbox.body import Body
 from huracan_spool.stores.dropbox.pacing import Bandwidth
 
-# What is handed to the kernel at once: small enough that a line of 1 kB/s still shows progress now and then.
-_GRAIN = 64 * 1024
+# What is handed on at once: every grain costs a walk through aiohttp and TLS, but counts as progress only when it
+# is out, so a line must move 3 kB/s to be taken for alive.
+_GRAIN = 256 * 1024
 
 
 class Deadline:
