@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -22,6 +22,7 @@ from huracan_spool import layout
 from huracan_spool.budget import Budget
 from huracan_spool.codes import Code
 from huracan_spool.errors import NeedsPerson, Refused, Rejected, StoreError, TryAgain, Unreachable
+from huracan_spool.inspecting import Inspector
 from huracan_spool.ledger import Attempt, Ledger
 from huracan_spool.manifest import BadManifest, Kind, Manifest, odd_time, parse_symbol, parse_trained_at
 from huracan_spool.models import is_worth_keeping, keep_model, prune_models
@@ -38,7 +39,9 @@ from huracan_spool.spool.receipts import write_receipt
 from huracan_spool.stores.base import Store, Stored
 from huracan_spool.threads import in_thread
 
-TRIES_WHILE_CHANGING = 3
+# A file at rest by then, a host with time for the inspection: these need not be the run's own fault.
+MAY_PASS = (Code.CHANGED_WHILE_READING, Code.INSPECTION_FAILED)
+TRIES_IF_IT_MAY_PASS = 3
 DEFECTS_TOLERATED = 3
 # What is read before its turn on the line stays in the page cache until then, at the expense of training's data.
 BYTES_UNDER_WAY = 1024 * 1024 * 1024
@@ -54,6 +57,7 @@ class PipelineOptions:
 
     settle: float
     readers: int
+    inspector: Inspector | None
     keep_models: int
     models: Path
     allowed_uids: frozenset[int] | None
@@ -83,6 +87,7 @@ class _Try:
     run: str
     manifest: Manifest | None = None
     attempt: Attempt | None = None
+    inspection: Mapping[str, Any] | None = None
 
     @property
     def number(self) -> int:
@@ -172,14 +177,20 @@ class Pipeline:
         started = self._monotonic()
         async with self._reading:
             read = await read_run(entry)
+            await self._inspect(this, entry, attempt)
         first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
         options, symbol = self._options, entry.manifest.symbol.text
         run = plan_run(
-            read, uploaded_at=first.at, host=options.host, uploader=options.uploader, tried_before=not first.is_now
+            read,
+            uploaded_at=first.at,
+            host=options.host,
+            uploader=options.uploader,
+            tried_before=not first.is_now,
+            inspection=this.inspection,
         )
         self._log.info("starting_comprehensive_dropbox_upload", symbol=symbol, run=entry.run)
         stored = await self._store.put(run)
-        receipt = self._uploaded_receipt(read, stored, attempt)
+        receipt = self._uploaded_receipt(this, read, stored, attempt)
         await in_thread(write_receipt, this.spool, receipt)
         self._log.info(
             "comprehensive_dropbox_upload_complete",
@@ -193,6 +204,14 @@ class Pipeline:
         )
         await self._clean_up(this.spool, receipt)
         return Settled(store_used=True)
+
+    async def _inspect(self, this: _Try, entry: OpenRun, attempt: Attempt) -> None:
+        """Raises `Rejected` for what inspection finds broken."""
+        inspector = self._options.inspector
+        if inspector is not None:
+            report = await inspector.look_at(entry)
+            this.inspection = report.to_json()
+            inspector.judge(entry, report, first_time=attempt.number == 1)
 
     def _check_patience(self, attempt: Attempt) -> None:
         """Raises `Rejected` when the run has been tried for longer than `retry.give_up`."""
@@ -219,7 +238,7 @@ class Pipeline:
         for warning in (*manifest.warnings, *((odd,) if odd else ())):
             self._log.warning("manifest_is_odd", run=entry.run, warning=warning)
 
-    def _uploaded_receipt(self, read: ReadRun, stored: Stored, attempt: Attempt) -> Receipt:
+    def _uploaded_receipt(self, this: _Try, read: ReadRun, stored: Stored, attempt: Attempt) -> Receipt:
         entry = read.entry
         return Receipt(
             run=entry.run,
@@ -237,6 +256,7 @@ class Pipeline:
             bytes_sent=stored.bytes_sent,
             queued_at=attempt.queued_at,
             started_at=attempt.started_at,
+            inspection=this.inspection,
         )
 
     # -- after the receipt
@@ -278,7 +298,7 @@ class Pipeline:
         waited = self._monotonic() - since if since is not None else 0.0
         if waited < self._options.settle:
             return Later(self._options.settle - waited)
-        if rejected.code == Code.CHANGED_WHILE_READING and this.number < TRIES_WHILE_CHANGING:
+        if rejected.code in MAY_PASS and this.number < TRIES_IF_IT_MAY_PASS:
             return await self._later(this, rejected.reason)
         files = rejected.files if isinstance(rejected, BadManifest) else self._pending.files_of(this.run)
         failure = await in_thread(self._failure, this, rejected, files)
@@ -321,6 +341,7 @@ class Pipeline:
             attempts=this.number,
             queued_at=this.attempt.queued_at if this.attempt else now,
             started_at=this.attempt.started_at if this.attempt else None,
+            inspection=this.inspection,
             code=rejected.code,
             reason=rejected.reason,
         )

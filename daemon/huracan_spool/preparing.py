@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from huracan_spool.codes import Code
 from huracan_spool.content_hash import Fingerprint, Hasher, fingerprint
@@ -59,7 +60,15 @@ async def read_run(entry: OpenRun) -> ReadRun:
     return ReadRun(entry, fingerprints, run_digest(entry.manifest.symbol, entry.manifest.trained_at, hashes))
 
 
-def plan_run(read: ReadRun, *, uploaded_at: str, host: str, uploader: str, tried_before: bool) -> PlannedRun:
+def plan_run(
+    read: ReadRun,
+    *,
+    uploaded_at: str,
+    host: str,
+    uploader: str,
+    tried_before: bool,
+    inspection: Mapping[str, Any] | None,
+) -> PlannedRun:
     manifest, files = read.entry.manifest, read.entry.files
     facts = {
         kind: ArtifactFacts(files[kind].name, found.size, found.sha256, found.content_hash)
@@ -72,7 +81,7 @@ def plan_run(read: ReadRun, *, uploaded_at: str, host: str, uploader: str, tried
         digest=read.digest,
         uploaded_at=uploaded_at,
         host=host,
-        inspection=None,
+        inspection=inspection,
         uploader=uploader,
     )
     return PlannedRun(

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from huracan_spool import __version__
+from huracan_spool.inspecting import Inspector
 from huracan_spool.ledger import Ledger, open_ledger
 from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
@@ -89,6 +90,7 @@ def _pipeline_options(settings: Settings) -> PipelineOptions:
     return PipelineOptions(
         settle=settings.spool.settle,
         readers=settings.upload.workers,
+        inspector=_inspector(settings),
         keep_models=settings.spool.keep_models,
         models=settings.state_dir / MODELS,
         allowed_uids=settings.spool.allowed_uids,
@@ -97,6 +99,12 @@ def _pipeline_options(settings: Settings) -> PipelineOptions:
         host=socket.gethostname(),
         uploader=UPLOADER,
     )
+
+
+def _inspector(settings: Settings) -> Inspector | None:
+    if settings.spool.inspection == "off":
+        return None
+    return Inspector(settings.spool.inspection == "strict", settings.spool.inspection_timeout.seconds_for)
 
 
 @asynccontextmanager
@@ -135,9 +143,7 @@ async def _store(settings: Settings, ledger: Ledger) -> AsyncIterator[Store]:
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
     )
     async with connection as api:
-        uploader = Uploader(
-            api, chunk_size=upload.chunk_size, connections=upload.connections, ledger=ledger
-        )
+        uploader = Uploader(api, chunk_size=upload.chunk_size, connections=upload.connections, ledger=ledger)
         delay: Callable[[int], float] = partial(
             call_backoff, first=retry.call_first, maximum=retry.call_max, rng=rng
         )

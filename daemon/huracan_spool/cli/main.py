@@ -18,6 +18,7 @@ COMMANDS = {
     "status": ("status", "status", "What waits, what is paused, what was done, what failed."),
     "failed": ("failed", "failed", "Look at failed runs, try them again, or drop them."),
     "check-config": ("check_config", "check_config", "Print the settings in use, or what is wrong with them."),
+    "inspect": ("inspect", "inspect_files", "Look at files as the daemon would."),
     "schema": ("schema", "schema", "Print the JSON Schema of the manifest."),
     "emulator": ("emulator", "emulator", "Run the Dropbox emulator by itself."),
 }

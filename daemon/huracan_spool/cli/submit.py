@@ -11,9 +11,14 @@ import click
 
 from huracan_spool.cli import stop
 from huracan_spool.cli.common import config_option, json_option, load_settings
+from huracan_spool.cli.watch import watch_until_settled
+from huracan_spool.errors import Rejected
 from huracan_spool.manifest import Kind, parse_symbol, parse_trained_at
-from huracan_spool.spool.producer import publish
-from huracan_spool.spool.protocol import is_run_name
+from huracan_spool.producer.handover import publish
+from huracan_spool.producer.naming import run_name as usual_name
+from huracan_spool.producer.submission import Submission
+from huracan_spool.producer.telling import explain
+from huracan_spool.spool.protocol import is_run_name, manifest_name
 
 
 def _symbol(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -55,6 +60,7 @@ _file = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 @click.option("--trades", type=_file, help="The trades (CSV).")
 @click.option("--metadata", default="{}", callback=_metadata, metavar="JSON", help="An object for the record.")
 @click.option("--run", "run_name", metavar="NAME", help="The run's name [SOL_USDT_20251112_164920].")
+@click.option("--watch", is_flag=True, help="Wait until the run is uploaded or has failed, and show how far it is.")
 @config_option
 @json_option
 def submit(
@@ -64,39 +70,48 @@ def submit(
     run_name: str | None,
     config: Path | None,
     *,
+    watch: bool,
     as_json: bool,
     **files: Path | None,
 ) -> None:
-    """Copy files into the spool and publish them as one run of SYMBOL. The files stay where they are.
+    """Put files into the spool and publish them as one run of SYMBOL. The files stay where they are.
 
-    Prints the run's name. The daemon does the rest; `huracan-spool status` shows how far it is.
+    Prints the run's name. The daemon does the rest; `huracan-spool status` shows how far it is. With --watch exits
+    with 0 when the run is uploaded and with 1 when it has failed; interrupting that does not stop the upload.
     """
     artifacts = {str(kind): path for kind in Kind if (path := files[kind]) is not None}
     if not artifacts:
         raise click.UsageError("give at least one of --model, --metrics, --features, --candles and --trades")
-    spool = load_settings(config).spool.path
-    run = run_name or _run_name(symbol, trained_at)
+    settings = load_settings(config)
+    spool = settings.spool.path
+    run = run_name or usual_name(symbol, trained_at)
     if not is_run_name(run):
         raise click.UsageError(
             f"--run {run}: 1 to 128 letters, digits, dots, - and _, beginning with one of the first two"
         )
+    submission = _publish(spool, run, symbol, trained_at, artifacts, metadata)
+    click.echo(json.dumps({"run": run, "manifest": str(spool / manifest_name(run))}) if as_json else run)
+    if watch:
+        watch_until_settled(submission, settings.state_dir)
+
+
+def _publish(
+    spool: Path, run: str, symbol: str, trained_at: str, artifacts: dict[str, Path], metadata: dict[str, Any]
+) -> Submission:
+    """Ends the command with an exit code that says whether trying again can help."""
     try:
-        manifest = publish(spool, run, symbol, trained_at, artifacts, metadata)
-    except FileNotFoundError:
-        raise stop.Stop(
-            f"there is no spool at {spool}: is the daemon installed and running?", stop.TEMPFAIL
-        ) from None
-    except PermissionError:
-        raise stop.Stop(f"{spool} may not be written: is this user in the group huracan?", stop.NOPERM) from None
+        published = publish(spool, run, symbol, trained_at, artifacts, metadata)
     except FileExistsError as error:
         raise stop.Stop(
-            f"{error.filename2 or run}: the spool has a file of that name; choose --run NAME", stop.TEMPFAIL
+            f"{error.filename or run}: the spool has a run or a file of that name; choose --run NAME", stop.TEMPFAIL
         ) from None
+    except PermissionError as error:
+        raise stop.Stop(explain(error, spool), stop.NOPERM) from None
     except OSError as error:
-        raise stop.Stop(f"not submitted: {error.strerror}; nothing was left in the spool", stop.TEMPFAIL) from None
-    click.echo(json.dumps({"run": run, "manifest": str(manifest)}) if as_json else run)
-
-
-def _run_name(symbol: str, trained_at: str) -> str:
-    moment = parse_trained_at(trained_at)
-    return f"{parse_symbol(symbol).prefix[:100]}_{moment.year:04d}{moment:%m%d_%H%M%S}"
+        text = explain(error, spool)
+        raise stop.Stop(f"not submitted: {text}; nothing was left in the spool", stop.TEMPFAIL) from None
+    except (Rejected, ValueError) as error:
+        raise click.UsageError(f"not submitted: {explain(error, spool)}") from None
+    return Submission(
+        run=run, spool=spool, kinds=published.files, manifest_sha256=published.manifest_sha256, strict=True
+    )

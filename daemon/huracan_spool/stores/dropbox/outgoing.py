@@ -11,8 +11,8 @@ from huracan_spool.stores.dropbox.body import Body
 from huracan_spool.stores.dropbox.pacing import Bandwidth
 
 # What is handed on at once: every grain costs a walk through aiohttp and TLS, but counts as progress only when it
-# is out, so a line must move 3 kB/s to be taken for alive.
-_GRAIN = 256 * 1024
+# is out, so a line must move 1.5 kB/s to be taken for alive.
+_GRAIN = 128 * 1024
 
 
 class Deadline:
