@@ -19,9 +19,9 @@ from typing import Any
 from huracan_spool import layout
 from huracan_spool.emulator import Emulator, EmulatorOptions
 from huracan_spool.manifest import Kind, Symbol
+from huracan_spool.producer.handover import publish
 from huracan_spool.record import rfc3339
 from huracan_spool.samples import moment, write_sample
-from huracan_spool.spool.producer import publish
 from huracan_spool.threads import in_thread
 
 DEADLINE = 60.0  # seconds; two are usual

@@ -22,9 +22,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from huracan_spool.manifest import Symbol
+from huracan_spool.producer.handover import publish
 from huracan_spool.record import rfc3339
 from huracan_spool.samples import REALISTIC, moment, write_sample
-from huracan_spool.spool.producer import publish
 
 COMMAND = (sys.executable, "-m", "huracan_spool")
 START = moment("2025-11-12T00:00:00")
@@ -61,7 +61,7 @@ def measure(home: Path, daemon: subprocess.Popen[bytes], address: dict[str, str]
     idle = (cpu_seconds(daemon) - busy) / (time.monotonic() - began)
     print(f"idle: {resident(daemon):.0f} MiB, {idle:.2%} CPU over 20 s")
     latencies = [drop_one(spool, files, number) for number in range(10)]
-    print(f"drop to receipt, one at a time: median {statistics.median(latencies):.3f} s, max {max(latencies):.3f} s")
+    print(f"drop to receipt: median {statistics.median(latencies):.3f} s, max {max(latencies):.3f} s")
     calls = len(get(address, "calls"))
     busy, began = cpu_seconds(daemon), time.monotonic()
     for number in range(runs):

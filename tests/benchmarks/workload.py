@@ -16,9 +16,9 @@ import polars as pl
 
 from huracan_spool import layout
 from huracan_spool.manifest import Kind, Symbol
+from huracan_spool.producer.handover import publish
 from huracan_spool.record import rfc3339
 from huracan_spool.samples import REALISTIC, Size, moment, write_sample
-from huracan_spool.spool.producer import publish
 
 APP_FOLDER = "Huracan"
 START = moment("2025-11-12T00:00:00")

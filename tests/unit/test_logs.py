@@ -139,9 +139,7 @@ def test_not_even_names_can(event: str, name: str) -> None:
 
 def test_json_lines_are_one_object_each() -> None:
     logged = Logged("json")
-    logged.log.warning(
-        "orphans", paths=[Path("/a"), Path("/b")], seconds=0.98765, results={"model": True}, ts="x"
-    )
+    logged.log.warning("orphans", paths=[Path("/a"), Path("/b")], seconds=0.98765, results={"model": True}, ts="x")
     assert [json.loads(line) for line in logged.lines] == [
         {
             "ts": STAMP,
@@ -156,9 +154,7 @@ def test_json_lines_are_one_object_each() -> None:
 
 def test_json_has_no_words_that_json_lacks() -> None:
     assert (
-        json.loads(render_json(STAMP, "info", "e", {"rate": float("inf")}), parse_constant=pytest.fail)[
-            "rate"
-        ]
+        json.loads(render_json(STAMP, "info", "e", {"rate": float("inf")}), parse_constant=pytest.fail)["rate"]
         == "inf"
     )
 
@@ -307,9 +303,7 @@ def test_a_hidden_secret_is_starred_wherever_it_appears(hidden: Any, style: str)
     logged = Logged(style)
     for secret in ("sl.token", "sl.token-longer", 'quo"ted/secret', "abc"):
         hidden(secret)
-    logged.log.info(
-        "event", header="Bearer sl.token", url="https://h/?t=sl.token-longer&q=quo%22ted%2Fsecret"
-    )
+    logged.log.info("event", header="Bearer sl.token", url="https://h/?t=sl.token-longer&q=quo%22ted%2Fsecret")
     logged.log.info("event", text='quo"ted/secret', short="abcd")
     try:
         raise ValueError("sl.token")  # noqa: TRY301

@@ -75,9 +75,7 @@ def configured(tmp_path: Path) -> Configured:
 def test_an_empty_file_gives_the_defaults_of_the_contract(configured: Configured) -> None:
     loaded = asdict(configured.load())
     unlimited = {"steps": ((time(0, 0), None),)}
-    assert {
-        name: loaded[name] for name in ("spool", "archive", "upload", "retry", "http", "log", "state_dir")
-    } == {
+    assert {name: loaded[name] for name in ("spool", "archive", "upload", "retry", "http", "log", "state_dir")} == {
         "spool": {
             "path": Path("/tmp/huracan-spool"),
             "rescan_interval": 30.0,
@@ -276,9 +274,7 @@ def test_every_problem_is_told_at_once(configured: Configured) -> None:
     in_spool = ", ".join(key.name for key in KEYS if key.section == "spool")
     variable = "environment HURACAN_UPLOAD__WORKERS"
     on_top = "state_dir, spool, dropbox, archive, upload, retry, http, log"
-    placeholder = (
-        "a real value instead of the placeholder, or no such line (runs then stay in the local archive)"
-    )
+    placeholder = "a real value instead of the placeholder, or no such line (runs then stay in the local archive)"
     assert configured.problems(HURACAN_UPLOAD__WORKERS="many") == [
         f"spool.pth: expected one of {in_spool} (did you mean path?) (FILE:2)",
         f"uploads: expected one of {on_top} (did you mean upload?) (FILE:4)",
@@ -310,9 +306,7 @@ def test_a_refresh_token_or_app_secret_needs_the_app_key(configured: Configured,
 
 def test_a_longest_wait_below_the_first_is_a_problem(configured: Configured) -> None:
     configured.write("retry:\n  run_first: 1h\n")
-    assert configured.problems() == [
-        "retry.run_max: expected no less than retry.run_first, which is 1h (default)"
-    ]
+    assert configured.problems() == ["retry.run_max: expected no less than retry.run_first, which is 1h (default)"]
 
 
 def test_an_app_key_alone_is_no_credential_yet(configured: Configured) -> None:
@@ -528,7 +522,5 @@ def test_settings_that_differ_only_in_their_origin_are_equal(configured: Configu
 
 def test_importing_settings_loads_no_heavy_library() -> None:
     code = "import sys, huracan_spool.settings; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"dropbox", "aiohttp", "asyncio", "polars", "pyarrow", "pydantic", "structlog"} & set(loaded)

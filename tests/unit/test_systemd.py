@@ -35,9 +35,7 @@ def test_abstract_names_begin_with_an_at_sign(receiver: socket.socket) -> None:
     assert receiver.recv(4096) == b"STOPPING=1"
 
 
-def test_a_line_break_in_a_status_starts_no_second_assignment(
-    receiver: socket.socket, tmp_path: Path
-) -> None:
+def test_a_line_break_in_a_status_starts_no_second_assignment(receiver: socket.socket, tmp_path: Path) -> None:
     receiver.bind(str(tmp_path / "notify"))
     assert notify("STATUS=bad\nMAINPID=1\udcff", environ={"NOTIFY_SOCKET": str(tmp_path / "notify")})
     assert receiver.recv(4096) == b"STATUS=bad MAINPID=1?"

@@ -95,7 +95,7 @@ def test_a_download_sends_no_content_type():
         (routes.APPEND_BATCH, "files/upload_session/append_batch"),
         (routes.FINISH_BATCH, "files/upload_session/finish_batch_v2"),
         (routes.LIST_FOLDER_CONTINUE, "files/list_folder/continue"),
-        (routes.COPY, "files/copy_v2"),
+        (routes.COPY_BATCH, "files/copy_batch_v2"),
         (routes.MOVE_BATCH, "files/move_batch_v2"),
         (routes.MOVE_BATCH_CHECK, "files/move_batch/check_v2"),
     ],
@@ -173,7 +173,7 @@ def test_a_portals_or_half_an_answer_is_never_a_success(route, body):
 
 
 @pytest.mark.parametrize("body", NO_RESULT)
-@pytest.mark.parametrize("route", [routes.FINISH_BATCH, routes.MOVE_BATCH, routes.COPY])
+@pytest.mark.parametrize("route", [routes.FINISH_BATCH, routes.MOVE_BATCH, routes.COPY_BATCH])
 def test_an_unreadable_answer_to_what_can_not_be_repeated_is_unknown(route, body):
     assert type(error_of(route, reply(200, body))) is Unknown
 
