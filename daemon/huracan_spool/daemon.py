@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import structlog
 
@@ -30,6 +31,7 @@ class Daemon:
         self._settings = settings
         self._reloading = False
         self._stopping = False
+        self._usable: Settings | None = None
         self._service: Service | None = None
         self._log = structlog.get_logger()
 
@@ -43,12 +45,27 @@ class Daemon:
             for warning in self._settings.warnings:
                 self._log.warning("configuration_is_odd", warning=warning)
             self._log.info("daemon_starting", version=__version__, pid=os.getpid(), spool=self._settings.spool.path)
-            async with wiring.built(self._settings) as service:
-                self._service = service
-                if not self._stopping:
-                    await service.run()
-                self._service = None
+            await self._serve(self._settings)
             begin = self._reloading and not self._stopping
+
+    async def _serve(self, settings: Settings) -> None:
+        async with AsyncExitStack() as stack:
+            try:
+                service = await stack.enter_async_context(wiring.built(settings))
+            except (HuracanSpoolError, OSError) as error:
+                self._go_back(error)
+                return
+            self._usable, self._service = settings, service
+            if not self._stopping and not self._reloading:  # a signal may have come while it was built
+                await service.run()
+            self._service = None
+
+    def _go_back(self, error: Exception) -> None:
+        """A reloaded configuration that reads well but can't be used; `error` is raised if there is no other."""
+        if self._usable is None:
+            raise error
+        self._refuse([str(error)])
+        self._settings, self._usable, self._reloading = self._usable, None, True
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -74,14 +91,16 @@ class Daemon:
         try:
             self._settings = self._load()
         except ConfigurationError as error:
-            problems = [str(problem) for problem in error.problems]
-            self._log.error("configuration_refused", problems=problems, action="going on with the old one")
+            self._refuse([str(problem) for problem in error.problems])
             notify("READY=1")
             return
         self._log.info("configuration_reloaded")
         self._reloading = True
         if self._service is not None:
             self._service.stop()
+
+    def _refuse(self, problems: list[str]) -> None:
+        self._log.error("configuration_refused", problems=problems, action="going on with the old one")
 
     def _rescan(self) -> None:
         self._log.info("rescan_asked_for", signal="SIGUSR1")

@@ -30,6 +30,7 @@ class Gate:
     state: State = State.OPEN
     reason: str = ""
     hint: str = ""
+    needs_person: bool = False
     closed_since: float = 0.0
     probe_at: float = 0.0
     _pause: float = 0.0
@@ -44,8 +45,12 @@ class Gate:
             self._trier = run
 
     def close(self, now: float, reason: str, hint: str, *, needs_person: bool) -> bool:
-        """The store failed for everybody. True when that is news."""
-        news = self.state is State.OPEN or reason != self.reason
+        """The store failed for everybody. True when that is news.
+
+        The same trouble is worded differently by different calls, but what to do about it is the same.
+        """
+        same = reason == self.reason or (hint, needs_person) == (self.hint, self.needs_person)
+        news = self.state is State.OPEN or not same
         if self.state is State.OPEN:
             self.closed_since, self._pause = now, 0.0
         if self.state is not State.CLOSED:  # the other runs under way fail for the same reason: one step
@@ -53,6 +58,7 @@ class Gate:
             self._pause = min(longest, max(first, self._pause * 2))
             self.probe_at = now + self._pause
         self.state, self.reason, self.hint, self._trier = State.CLOSED, reason, hint, None
+        self.needs_person = needs_person
         return news
 
     def probe_failed(self, now: float, reason: str, hint: str, *, needs_person: bool) -> bool:

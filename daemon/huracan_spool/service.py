@@ -90,6 +90,7 @@ class Service:
         self._badly_named: frozenset[str] = frozenset()
         self._log = structlog.get_logger()
         self._resources = ExitStack()
+        self._followed = ExitStack()  # spools that took the place of the one we were given
         self._watcher: Watcher | None = None
         self._settled = 0
 
@@ -110,7 +111,7 @@ class Service:
 
     async def run(self) -> None:
         """Until `stop` is called. Raises `SpoolReplaced`, and whatever kills a background task."""
-        with self._resources:
+        with self._followed, self._resources:
             recovered = await in_thread(recover, self._spool)
             for run in recovered.quarantined:
                 self._log.warning("interrupted_quarantine_finished", run=run)
@@ -221,6 +222,7 @@ class Service:
             self._log.warning("spool_gone", path=self._options.spool_path, error=str(error))
             return
         self._log.warning("spool_replaced", path=self._options.spool_path, action="going on with the new one")
+        self._followed.callback(spool.close)
         self._spool = spool  # attempts under way keep the old one until they end
         self._watch()
         self._rescan_wanted.set()

@@ -41,7 +41,11 @@ def bad_runs() -> Iterator[BadRun]:
         "wrong-size": ("size_mismatch", _declares("model", size=1), {}),
         "wrong-sha256": ("sha256_mismatch", _declares("trades", sha256="0" * 64), {}),
         "unknown-kind": ("bad_manifest", _unknown_kind, {}),
-        "with-a-slash": ("bad_manifest", _declares("metrics", file="../metrics.json"), {"left": frozenset({"metrics"})}),
+        "with-a-slash": (
+            "bad_manifest",
+            _declares("metrics", file="../metrics.json"),
+            {"left": frozenset({"metrics"})},
+        ),
         "symlink": ("not_regular", _instead("model", lambda path: path.symlink_to("/etc/passwd")), {}),
         "fifo": ("not_regular", _instead("model", os.mkfifo), {}),
         "folder": ("not_regular", _instead("model", Path.mkdir), {}),

@@ -39,8 +39,7 @@ class Crash:
 
     async def next_start(self) -> CountingStore:
         """What the next daemon does with it, in this process; returns the store it used."""
-        _, store = await attempt_once(self.spool, self.state, self.run.name)
-        return store
+        return await attempt_once(self.spool, self.state, self.run.name)
 
     def files(self) -> set[str]:
         """Every file in the spool, hidden ones too, but for the locks."""
@@ -48,7 +47,9 @@ class Crash:
         return found - {"receipts/.lock"}
 
 
-async def crashes(home: Path, run: Run, manifest: dict[str, object], calls: tuple[str, ...]) -> AsyncIterator[Crash]:
+async def crashes(
+    home: Path, run: Run, manifest: dict[str, object], calls: tuple[str, ...]
+) -> AsyncIterator[Crash]:
     """A crash at the first such call, at the second, and so on, until a process gets through untouched."""
     for call in calls:
         number = 1

@@ -36,12 +36,11 @@ async def serving(site: Site) -> AsyncIterator[Serving]:
     """A service that is ready, and is stopped in order with its block."""
     log = io.StringIO()
     logs.configure("text", "info", stream=log)
-    async with wiring.built(load(site.config, site.environ)) as service:
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(service.run())
-            running = Serving(service, task, log)
-            await running.logged("daemon_ready")
-            yield running
-            service.stop()
-            await within(task, "the service's end")
+    async with wiring.built(load(site.config, site.environ)) as service, asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(service.run())
+        running = Serving(service, task, log)
+        await running.logged("daemon_ready")
+        yield running
+        service.stop()
+        await within(task, "the service's end")
     logs.configure("text", "info")

@@ -21,8 +21,8 @@ from typing import Any
 import polars as pl
 
 from huracan_spool.manifest import Kind
+from huracan_spool.producer.handover import publish
 from huracan_spool.samples import REALISTIC, SMALL, Size, write_sample
-from huracan_spool.spool.producer import publish
 
 SIZES = {"small": replace(SMALL, model_bytes=256 * 1024), "realistic": REALISTIC}
 SYMBOLS = ("SOL/USDT", "BTC/USDT", "ETH/USDT", "DOGE/USDT", "ADA/USDT", "XRP/USDT", "AVAX/USDT", "LINK/USDT")

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from huracan_spool.manifest import Kind
+from huracan_spool.producer.handover import publish
 from huracan_spool.samples import Size, write_sample
-from huracan_spool.spool.producer import publish
 from support.producer_process import Published
 
 TINY = Size(model_bytes=2_000, candles=20, trades=3)

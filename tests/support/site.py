@@ -70,9 +70,7 @@ class Site:
 
     def connect(self, emulator: Emulator) -> None:
         """The two keys that the pipeline documents in the file, the emulator's addresses in the environment."""
-        self.config.write_text(
-            f'dropbox:\n  access_token: "{emulator.access_token}"\n  app_folder: "Huracan"\n'
-        )
+        self.config.write_text(f'dropbox:\n  access_token: "{emulator.access_token}"\n  app_folder: "Huracan"\n')
         url = str(emulator.https_url)
         self.settings |= {
             "dropbox.api_url": url,
@@ -94,9 +92,9 @@ class Site:
             await daemon.logged("daemon_ready")
             yield daemon
 
-    async def command(self, *arguments: str) -> Finished:
-        """The `huracan-spool` command with this host's configuration."""
-        return await finished((*COMMAND, *arguments), self.environ | {"HOME": str(self.home)})
+    async def command(self, *arguments: str, wrapper: Sequence[str] = ()) -> Finished:
+        """The `huracan-spool` command with this host's settings; `wrapper` is a command that starts it."""
+        return await finished((*wrapper, *COMMAND, *arguments), self.environ | {"HOME": str(self.home)})
 
     def receipt(self, run: str) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.spool / "receipts" / f"{run}.json").read_bytes())

@@ -25,7 +25,9 @@ def remote(emulator: Emulator) -> Tree:
 def archived(root: Path) -> Tree:
     """The local archive at `root`, spelled as the remote tree is."""
     files = (path for path in root.rglob("*") if path.is_file())
-    return {f"/{root.name}/{path.relative_to(root).as_posix()}": _seen(str(path), path.read_bytes()) for path in files}
+    return {
+        f"/{root.name}/{path.relative_to(root).as_posix()}": _seen(str(path), path.read_bytes()) for path in files
+    }
 
 
 def records(emulator: Emulator) -> dict[str, str]:

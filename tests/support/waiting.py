@@ -17,7 +17,7 @@ async def eventually(look: Callable[[], T | None], what: object, deadline: float
     """The first result of `look` that is true; `what` is shown, as it then is, when there is none."""
     try:
         async with asyncio.timeout(deadline):
-            while not (found := look()):
+            while not (found := look()):  # noqa: ASYNC110 - it happens in another process
                 await asyncio.sleep(_LOOK)
             return found
     except TimeoutError:

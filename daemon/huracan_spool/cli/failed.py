@@ -67,6 +67,7 @@ def show(run: str, config: Path | None, *, as_json: bool) -> None:
 @config_option
 def retry_(runs: Sequence[str], config: Path | None, *, all_: bool) -> None:
     """Move RUNS back into the spool, where the daemon takes them up as new."""
+    _require_choice(runs, all_=all_)
     _each(runs, config, retry, "back in the spool", all_=all_)
 
 
@@ -77,16 +78,20 @@ def retry_(runs: Sequence[str], config: Path | None, *, all_: bool) -> None:
 @config_option
 def discard_(runs: Sequence[str], config: Path | None, *, all_: bool, yes: bool) -> None:
     """Delete RUNS and their files for good."""
+    _require_choice(runs, all_=all_)
     if not yes:
         click.confirm(f"delete {'all failed runs' if all_ else ', '.join(runs)} for good?", abort=True, err=True)
     _each(runs, config, discard, "deleted", all_=all_)
 
 
+def _require_choice(runs: Sequence[str], *, all_: bool) -> None:
+    if bool(runs) == all_:
+        raise click.UsageError("name the runs, or say --all")
+
+
 def _each(
     runs: Sequence[str], config: Path | None, act: Callable[[Path, FailedRun], None], done: str, *, all_: bool
 ) -> None:
-    if bool(runs) == all_:
-        raise click.UsageError("name the runs, or say --all")
     spool = load_settings(config).spool.path
     for found in _runs(spool) if all_ else [_find(spool, run) for run in runs]:
         try:

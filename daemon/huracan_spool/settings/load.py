@@ -31,9 +31,7 @@ DEFAULT_CONFIG = Path("/etc/huracan-spool/config.yaml")
 _DEFAULT = "default"
 
 
-def load(
-    config_path: Path | None, environ: Mapping[str, str], credentials_dir: Path | None = None
-) -> Settings:
+def load(config_path: Path | None, environ: Mapping[str, str], credentials_dir: Path | None = None) -> Settings:
     """Raises `ConfigurationNotPermitted` or `ConfigurationError`, either with every problem there is.
 
     Without a `config_path` the default file is read if it is there; without a `credentials_dir`,

@@ -95,9 +95,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    listen: TcpAddress | Path | None = _key(
-        names.listen, "127.0.0.1:9478", "where status and metrics are served"
-    )
+    listen: TcpAddress | Path | None = _key(names.listen, "127.0.0.1:9478", "where status and metrics are served")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

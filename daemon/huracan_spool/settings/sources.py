@@ -64,9 +64,7 @@ def from_environment(environ: Mapping[str, str]) -> Found:
             if stripped := text.strip():
                 found.values[key.path] = Given(stripped, f"environment {name}")
         elif name.startswith(PREFIX) and name not in NOT_SETTINGS:
-            found.warnings.append(
-                f"{_printable(name)} in the environment is no setting{_meant(name, variables)}"
-            )
+            found.warnings.append(f"{_printable(name)} in the environment is no setting{_meant(name, variables)}")
     return found
 
 
@@ -117,9 +115,7 @@ def _is_real_secret(item: tuple[str, Given]) -> bool:
 
 
 def _too_open(path: Path, mode: int) -> Problem:
-    reason = (
-        f"holds a secret and is open to others (mode {mode & 0o7777:04o}): chmod o-rwx {quote(str(path))}"
-    )
+    reason = f"holds a secret and is open to others (mode {mode & 0o7777:04o}): chmod o-rwx {quote(str(path))}"
     return Problem(str(path), reason, "file")
 
 
@@ -226,9 +222,7 @@ def _cause(error: Exception) -> str:
     if isinstance(error, OSError):
         return (error.strerror or type(error).__name__).lower()
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return (
-            f"{error.problem} in line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
-        )
+        return f"{error.problem} in line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
     return {UnicodeDecodeError: "not in UTF-8", RecursionError: "nested too deep"}.get(
         type(error), "a character that YAML does not allow"
     )

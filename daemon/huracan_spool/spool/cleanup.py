@@ -50,14 +50,23 @@ def unfinished_cleanup(spool: Spool, run: str) -> Receipt | None:
 def remove_files(spool: Spool, receipt: Receipt, shared: Collection[str]) -> None:
     """Remove what the receipt lists, but for `shared` files that another pending run still needs.
 
-    Raises `OSError`; may be repeated.
+    Nor what a newer manifest of the same name lists, put there while this one was on its way. Raises `OSError`;
+    may be repeated.
     """
+    needed = {*shared, *_named_anew(spool, receipt)}
     for kind, artifact in receipt.artifacts.items():
-        if artifact.file not in shared:
+        if artifact.file not in needed:
             remove(spool, receipt.run, kind, artifact.file, artifact.identity)
     if receipt.manifest is not None:
         remove(spool, receipt.run, MANIFEST_ROLE, protocol.manifest_name(receipt.run), receipt.manifest)
     os.fsync(spool.root)
+
+
+def _named_anew(spool: Spool, receipt: Receipt) -> tuple[str, ...]:
+    pending = pending_manifest(spool, receipt.run)
+    if pending is None or pending.manifest is None or pending.identity.same_file(receipt.manifest):
+        return ()
+    return pending.manifest.files
 
 
 def remove(spool: Spool, run: str, role: str, name: str, identity: Identity) -> None:

@@ -28,7 +28,7 @@ MAX_ARTIFACT_BYTES = 2**41 - 2**22  # what a Dropbox file may have at most
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run whose manifest parses and whose files are open."""
+    """A run whose manifest parses and whose files are open; `opened_run` closes them."""
 
     run: str
     manifest: Manifest
@@ -39,10 +39,6 @@ class OpenRun:
     @property
     def total_bytes(self) -> int:
         return sum(file.identity.size for file in self.files.values())
-
-    def close(self) -> None:
-        for file in (*self.files.values(), self.manifest_file):
-            file.close()
 
     def changed_file(self) -> str | None:
         """The name of a file that was written to since it was opened."""
@@ -90,35 +86,32 @@ def read_manifest(file: OpenFile) -> tuple[Manifest, str]:
     return parse_manifest(data), hashlib.sha256(data).hexdigest()
 
 
-def open_run(spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> OpenRun:
-    """Open the manifest and every artifact it names.
-
-    Raises `Withdrawn` when there is no manifest, `Rejected` for facts about the input, `OSError` for trouble
-    of this host.
-    """
-    with ExitStack() as stack:
-        manifest_file = _open_manifest(spool, run)
-        stack.callback(manifest_file.close)
-        _check_submitter(manifest_file, allowed_uids)
-        manifest, sha256 = read_manifest(manifest_file)
-        files = {}
-        for artifact in manifest.artifacts:
-            file = _open_artifact(spool, artifact)
-            stack.callback(file.close)
-            _check_artifact(artifact, file, manifest_file)
-            files[artifact.kind] = file
-        stack.pop_all()
-    return OpenRun(run, manifest, manifest_file, sha256, {kind: files[kind] for kind in Kind if kind in files})
-
-
 @asynccontextmanager
 async def opened_run(spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> AsyncIterator[OpenRun]:
-    """As `open_run`, closed at the end; in threads, for closing a large file that was removed takes its time."""
-    entry = await in_thread(open_run, spool, run, allowed_uids)
+    """Open the manifest and every artifact it names, until the block ends.
+
+    In threads, for closing a large file that was removed takes its time. Raises `Withdrawn` when there is no
+    manifest, `Rejected` for facts about the input, `OSError` for trouble of this host.
+    """
+    files = ExitStack()  # ours: a caller that is cancelled never gets what the thread returns
     try:
-        yield entry
+        yield await in_thread(_open_run, files, spool, run, allowed_uids)
     finally:
-        await in_thread(entry.close)
+        await in_thread(files.close)
+
+
+def _open_run(opened: ExitStack, spool: Spool, run: str, allowed_uids: frozenset[int] | None) -> OpenRun:
+    manifest_file = _open_manifest(spool, run)
+    opened.callback(manifest_file.close)
+    _check_submitter(manifest_file, allowed_uids)
+    manifest, sha256 = read_manifest(manifest_file)
+    files = {}
+    for artifact in manifest.artifacts:
+        file = _open_artifact(spool, artifact)
+        opened.callback(file.close)
+        _check_artifact(artifact, file, manifest_file)
+        files[artifact.kind] = file
+    return OpenRun(run, manifest, manifest_file, sha256, {kind: files[kind] for kind in Kind if kind in files})
 
 
 class Withdrawn(Exception):
