@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -139,3 +141,21 @@ def _identity(path: Path) -> dict[str, int]:
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
     }
+
+
+async def test_runs_that_wait_and_a_file_that_is_held_do_not_hold_up_others(site: Site) -> None:
+    """A lease on one file, named by more manifests than the queue has room for."""
+    async with site.daemon() as daemon:
+        held = os.open(site.spool / "x.pt", os.O_RDWR | os.O_CREAT)
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+        fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        try:
+            for number in range(1500):
+                document = {"version": 1, "symbol": "A/B", "trained_at": "2025-01-01T00:00:00Z"}
+                document["artifacts"] = {"model": "x.pt"}
+                (site.spool / f"w{number}.manifest.json").write_text(json.dumps(document))
+            run = make_run()
+            run.publish(site.spool)
+            await daemon.settled(run.name)
+        finally:
+            os.close(held)

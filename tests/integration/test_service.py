@@ -17,6 +17,7 @@ from support.strace import failing
 from support.waiting import eventually
 
 NEVER = "1h"
+IMPATIENT = {"upload.calls_per_second": "1000", "retry.call_first": "0.01s", "retry.call_max": "0.02s"}
 
 
 async def test_without_events_the_rescan_finds_the_runs(connected: Site) -> None:
@@ -144,6 +145,7 @@ async def test_a_full_account_is_told_once_and_its_space_is_noticed(
     async with Emulator(options) as dropbox:
         dropbox.put("/holiday.jpg", bytes(99_000))
         site.connect(dropbox)
+        site.settings |= IMPATIENT
         async with serving(site) as running:
             for run in runs:
                 run.publish(site.spool)
@@ -166,6 +168,7 @@ async def test_a_network_that_is_down_is_told_once_and_its_return_is_noticed(sit
         url = str(dropbox.http_url)
         site.settings |= {f"dropbox.{name}_url": url for name in ("api", "content", "oauth")}
         del site.settings["dropbox.ca_file"]
+        site.settings |= IMPATIENT
         context = site.daemon()
         daemon = await context.__aenter__()
         first.publish(site.spool)

@@ -99,6 +99,10 @@ def _input_fact(error: OSError, name: str) -> Exception:
                 Code.UNREADABLE,
                 f"the daemon may not read {name!a}: chmod g+r before the manifest is published",
             )
+        case errno.EAGAIN:  # a lease (fcntl F_SETLEASE): its holder could keep everybody out for ever
+            return Rejected(
+                Code.UNREADABLE, f"{name!a} is held by another process; publish a run when its files are done"
+            )
         case _:
             return error
 
