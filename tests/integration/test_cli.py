@@ -53,7 +53,7 @@ async def test_status_names_what_waits_what_is_paused_and_what_failed(connected:
         state = await connected.command("status", "--json", "--config", str(connected.config))
         shown = await connected.command("status", "--config", str(connected.config))
     assert (state.code, shown.code) == (1, 1)
-    assert "auth login" in state.json["paused"]["hint"]
+    assert "new token" in state.json["paused"]["hint"]
     assert [each["code"] for each in state.json["failed"]] == ["bad_manifest"]
     assert "PAUSED" in shown.out
 

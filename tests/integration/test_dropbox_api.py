@@ -231,7 +231,7 @@ async def test_a_malformed_token_needs_a_person(status):
         with pytest.raises(NeedsPerson) as caught:
             await api.check_account()
 
-    assert "auth login" in caught.value.hint
+    assert "new token" in caught.value.hint
     assert "nonsense" not in str(caught.value)
 
 

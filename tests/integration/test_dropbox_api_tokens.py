@@ -77,7 +77,7 @@ async def test_a_refused_fixed_token_needs_a_person(tag):
         with pytest.raises(NeedsPerson) as caught:
             await api.check_account()
 
-    assert "huracan-spool auth login" in caught.value.hint
+    assert "new token" in caught.value.hint
     assert len(server.seen) == 1
 
 

@@ -132,7 +132,7 @@ async def test_a_revoked_token_is_told_once_and_its_return_is_noticed(
         await running.logged("temp_files_cleaned_up", times=3)
     assert len(running.lines("uploads_paused")) == 1
     assert len(running.lines("uploads_resumed")) == 1
-    assert "auth login" in paused.fields["action"]
+    assert "new token" in paused.fields["action"]
     assert connected.receipts() == {run.name for run in runs}
 
 

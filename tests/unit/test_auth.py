@@ -189,7 +189,7 @@ async def test_a_void_log_in_needs_a_person_and_quotes_no_secret(clock, status, 
     with pytest.raises(NeedsPerson, match=error) as caught:
         await tokens.token()
 
-    assert "huracan-spool auth login" in caught.value.hint
+    assert "new token" in caught.value.hint
     assert "SECRET" not in str(caught.value)
 
 

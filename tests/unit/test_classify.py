@@ -266,8 +266,8 @@ BAD_INPUT = [
         Refused,
         "",
     ),
-    ("The given OAuth 2 access token is malformed.", NeedsPerson, "auth login"),
-    ('Invalid authorization value in HTTP header "Authorization": "Bearer x"', NeedsPerson, "auth login"),
+    ("The given OAuth 2 access token is malformed.", NeedsPerson, "new token"),
+    ('Invalid authorization value in HTTP header "Authorization": "Bearer x"', NeedsPerson, "new token"),
     (
         "Your app (ID: 1) is not permitted: it does not have the required scope 'files.content.write'.",
         NeedsPerson,

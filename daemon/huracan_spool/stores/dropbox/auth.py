@@ -147,7 +147,7 @@ def _not_issued(reply: Reply, error: object) -> StoreError:
     code = printable(error, 60) if isinstance(error, str) else ""
     message = f"oauth2/token: {reply.status} {code} (request {reply.request_id})"
     if error in _LOG_IN_VOID and reply.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED):
-        return NeedsPerson(message, hint="log in again: huracan-spool auth login")
+        return NeedsPerson(message, hint="put a new token into the configuration, then reload the daemon")
     return TryAgain(message, retry_after=reply.pause)
 
 

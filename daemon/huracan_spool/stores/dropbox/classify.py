@@ -65,12 +65,15 @@ def _person(hint: str) -> Reaction:
 
 
 _AGAIN = Reaction(TryAgain)
-_LOG_IN = _person("log in again: huracan-spool auth login")
+_RENEW = "put a new token into the configuration"
+_LOG_IN = _person(f"{_RENEW}, then reload the daemon")
 _NO_SPACE = _person("the Dropbox account is full: free some space or buy more")
 _ALLOWANCE = _person("the plan's monthly upload allowance is used up: wait for the 1st or upgrade the plan")
 _PERMISSION = _person("the account may not write there: check the sharing of dropbox.app_folder")
 _PLAN = _person("the account's plan, its team's administrator or a proxy on the way forbids this call")
-_APP = _person("check the app's permissions in the Dropbox App Console, then: huracan-spool auth login")
+_APP = _person(
+    "check the app's permissions in the Dropbox App Console, then put a new token into the configuration"
+)
 _NAME = Reaction(Refused, "Dropbox does not take this path")
 _IN_THE_WAY = Reaction(Refused, "something else stands where the path leads: move it away, then retry the run")
 _TOO_LARGE = Reaction(Refused, "more than Dropbox, or a proxy on the way, takes")
@@ -232,4 +235,6 @@ def reaction_to_bad_input(text: str) -> Reaction:
 
 
 def missing_scope(scope: str) -> Reaction:
-    return _person(f"enable the scope {scope} in the Dropbox App Console, then: huracan-spool auth login")
+    return _person(
+        f"enable the scope {scope} in the Dropbox App Console, then put a new token into the configuration"
+    )
