@@ -10,6 +10,7 @@ import structlog
 from huracan_spool.codes import Code
 from huracan_spool.errors import Rejected
 from huracan_spool.inspection.catalogue import BROKEN
+from huracan_spool.inspection.forks import Forks
 from huracan_spool.inspection.parent import InspectionLimits, inspect
 from huracan_spool.inspection.report import Finding, Report
 from huracan_spool.spool.opening import OpenRun
@@ -23,11 +24,13 @@ class Inspector:
 
     strict: bool
     seconds_for: Callable[[int], float]
+    forks: Forks
 
     async def look_at(self, entry: OpenRun) -> Report:
         files = {kind: file.fd for kind, file in entry.files.items()}
         sizes = {kind: file.identity.size for kind, file in entry.files.items()}
-        return await inspect(files, sizes, InspectionLimits(seconds=self.seconds_for(entry.total_bytes)))
+        limits = InspectionLimits(seconds=self.seconds_for(entry.total_bytes))
+        return await inspect(self.forks, files, sizes, limits)
 
     def judge(self, entry: OpenRun, report: Report, *, first_time: bool) -> None:
         """Raises `Rejected` under `strict`; logs what is worth a look, once."""

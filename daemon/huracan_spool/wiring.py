@@ -16,6 +16,7 @@ import structlog
 
 from huracan_spool import __version__
 from huracan_spool.inspecting import Inspector
+from huracan_spool.inspection.forks import Forks
 from huracan_spool.ledger import Ledger, open_ledger
 from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
@@ -57,6 +58,7 @@ async def built(settings: Settings) -> AsyncIterator[Service]:
         ledger = open_ledger(state / LEDGER)
         stack.callback(ledger.close)
         store = await stack.enter_async_context(_store(settings, ledger))
+        forks = await stack.enter_async_context(Forks())
         options = ServiceOptions(
             spool_path=settings.spool.path,
             rescan_interval=settings.spool.rescan_interval,
@@ -69,7 +71,7 @@ async def built(settings: Settings) -> AsyncIterator[Service]:
                 store,
                 ledger,
                 pending,
-                _pipeline_options(settings),
+                _pipeline_options(settings, forks),
                 monotonic=time.monotonic,
                 now=lambda: datetime.now(UTC),
             )
@@ -85,12 +87,12 @@ def _open_state(state_dir: Path, stack: AsyncExitStack) -> Path:
     return state_dir
 
 
-def _pipeline_options(settings: Settings) -> PipelineOptions:
+def _pipeline_options(settings: Settings, forks: Forks) -> PipelineOptions:
     retry, rng = settings.retry, random.Random()  # noqa: S311 - jitter is no secret
     return PipelineOptions(
         settle=settings.spool.settle,
         readers=settings.upload.workers,
-        inspector=_inspector(settings),
+        inspector=_inspector(settings, forks),
         keep_models=settings.spool.keep_models,
         models=settings.state_dir / MODELS,
         allowed_uids=settings.spool.allowed_uids,
@@ -101,10 +103,10 @@ def _pipeline_options(settings: Settings) -> PipelineOptions:
     )
 
 
-def _inspector(settings: Settings) -> Inspector | None:
+def _inspector(settings: Settings, forks: Forks) -> Inspector | None:
     if settings.spool.inspection == "off":
         return None
-    return Inspector(settings.spool.inspection == "strict", settings.spool.inspection_timeout.seconds_for)
+    return Inspector(settings.spool.inspection == "strict", settings.spool.inspection_timeout.seconds_for, forks)
 
 
 @asynccontextmanager

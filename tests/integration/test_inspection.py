@@ -7,24 +7,55 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from fuzz.corpus import TENSORS, candles_table, metrics_json, parquet, safetensors, torch_zip, trades_csv
-from huracan_spool.inspection.parent import CHILD, InspectionLimits, inspect
+from huracan_spool.inspection.forks import TEMPLATE, Forks
+from huracan_spool.inspection.parent import InspectionLimits, inspect
 from huracan_spool.inspection.report import Report
 from huracan_spool.manifest import Kind
 from support.runs import make_run
+from support.waiting import eventually
 
 LIMITS = InspectionLimits(seconds=60)
 HASTY = InspectionLimits(seconds=0.3)
 
 
+@pytest.fixture
+async def forks() -> AsyncIterator[Forks]:
+    async with Forks() as forks:
+        yield forks
+
+
+def forking(program: str) -> tuple[str, ...]:
+    """A template whose forks run a program; `look(order, files)` is what they would have done."""
+    served = f"""
+import socket
+from huracan_spool.inspection.template import Template, inspecting
+prepare, look = inspecting()
+def run(order, files):
+    exec({program!r}, {{"look": look, "order": order, "files": files}})
+Template(socket.socket(fileno=0), prepare, run).serve()
+"""
+    return (sys.executable, "-I", "-B", "-c", served)
+
+
 async def look(
-    folder: Path, contents: Mapping[str, bytes], limits: InspectionLimits = LIMITS, child: tuple[str, ...] = CHILD
+    folder: Path,
+    contents: Mapping[str, bytes],
+    limits: InspectionLimits = LIMITS,
+    template: tuple[str, ...] = TEMPLATE,
+) -> Report:
+    async with Forks(template) as forks:
+        return await look_with(forks, folder, contents, limits)
+
+
+async def look_with(
+    forks: Forks, folder: Path, contents: Mapping[str, bytes], limits: InspectionLimits = LIMITS
 ) -> Report:
     fds = {}
     for kind, content in contents.items():
@@ -32,7 +63,7 @@ async def look(
         fds[Kind(kind)] = os.open(folder / kind, os.O_RDONLY)
         (folder / kind).unlink()  # what counts is the open file
     try:
-        report = await inspect(fds, {kind: os.fstat(fd).st_size for kind, fd in fds.items()}, limits, child=child)
+        report = await inspect(forks, fds, {kind: os.fstat(fd).st_size for kind, fd in fds.items()}, limits)
         assert {os.lseek(fd, 0, os.SEEK_CUR) for fd in fds.values()} <= {0}
         return report
     finally:
@@ -140,7 +171,7 @@ async def test_a_process_that_dies_hangs_floods_or_lies_is_a_failed_inspection(
     tmp_path: Path, program: str, failure: str
 ) -> None:
     limits = HASTY if "sleep" in program else LIMITS
-    report = await look(tmp_path, {"model": b"x"}, limits, (sys.executable, "-I", "-c", program))
+    report = await look(tmp_path, {"model": b"x"}, limits, forking(program))
     assert report.findings == ()
     assert report.failed is not None
     assert report.failed.startswith(f"the inspecting process {failure}")
@@ -149,7 +180,7 @@ async def test_a_process_that_dies_hangs_floods_or_lies_is_a_failed_inspection(
 
 
 async def test_a_program_that_is_not_there_is_a_failed_inspection(tmp_path: Path) -> None:
-    report = await look(tmp_path, {"model": b"x"}, child=("/nonexistent/python",))
+    report = await look(tmp_path, {"model": b"x"}, template=("/nonexistent/python",))
     assert report == Report(
         failed="the inspecting process could not be started: No such file or directory (tried 2 times)"
     )
@@ -157,10 +188,10 @@ async def test_a_program_that_is_not_there_is_a_failed_inspection(tmp_path: Path
 
 async def test_a_failed_inspection_is_tried_once_more(tmp_path: Path) -> None:
     program = (
-        f"import os, runpy\ntry:\n os.mkdir({str(tmp_path / 'first')!r})\n os.abort()\nexcept FileExistsError:\n"
-        " runpy.run_module('huracan_spool.inspection.child', run_name='__main__')"
+        f"import os\ntry:\n os.mkdir({str(tmp_path / 'first')!r})\n os.abort()\nexcept FileExistsError:\n"
+        " look(order, files)"
     )
-    report = await look(tmp_path, {"trades": trades_csv()}, child=(sys.executable, "-I", "-c", program))
+    report = await look(tmp_path, {"trades": trades_csv()}, template=forking(program))
     assert (report.failed, report.findings) == (None, ())
 
 
@@ -170,7 +201,7 @@ async def test_a_cancelled_inspection_leaves_no_process(tmp_path: Path) -> None:
         f"import os, time\nwith open({str(tmp_path / 'started')!r}, 'w') as told: told.write(str(os.getpid()))\n"
         "time.sleep(600)"
     )
-    looking = asyncio.create_task(look(tmp_path, {"model": b"x"}, child=(sys.executable, "-I", "-c", program)))
+    looking = asyncio.create_task(look(tmp_path, {"model": b"x"}, template=forking(program)))
     pid = int(await asyncio.to_thread((tmp_path / "started").read_text))
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -184,8 +215,8 @@ async def test_the_process_sees_nothing_of_the_daemons_environment(
 ) -> None:
     monkeypatch.setenv("HURACAN_DROPBOX__ACCESS_TOKEN", "secret")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    program = "import os; raise SystemExit(' '.join(sorted(os.environ)))"
-    report = await look(tmp_path, {"model": b"x"}, child=(sys.executable, "-I", "-c", program))
+    program = "import os; raise SystemExit(' '.join(sorted(os.environ)[::-1]))"
+    report = await look(tmp_path, {"model": b"x"}, template=forking(program))
     assert report.failed is not None
     assert "HURACAN" not in report.failed
     assert "PYTHONPATH" not in report.failed
@@ -217,7 +248,7 @@ except MemoryError:
 
 def test_the_daemons_side_loads_neither_pyarrow_nor_polars() -> None:
     program = """
-import sys, huracan_spool.inspection.parent
+import sys, huracan_spool.inspecting
 print(sorted({"pyarrow", "polars", "zipfile", "pickletools"} & set(sys.modules)))
 """
     assert python(program) == "[]\n"
@@ -226,28 +257,101 @@ print(sorted({"pyarrow", "polars", "zipfile", "pickletools"} & set(sys.modules))
 async def test_what_pyarrow_would_load_while_it_looks_is_left_out(tmp_path: Path) -> None:
     """It imports pandas, where that is installed, with the first value that it makes."""
     program = """
-import runpy, sys
-runpy.run_module("huracan_spool.inspection.child", run_name="__main__", alter_sys=True)
+look(order, files)
 try:
     import pandas
 except ModuleNotFoundError:
     pass
 """
-    report = await look(
-        tmp_path, {"candles": parquet(candles_table())}, child=(sys.executable, "-I", "-c", program)
-    )
+    report = await look(tmp_path, {"candles": parquet(candles_table())}, template=forking(program))
     assert (report.failed, report.findings) == (None, ())
 
 
 async def test_a_run_without_candles_is_looked_at_without_pyarrow(tmp_path: Path) -> None:
     program = """
-import runpy, sys
-try:
-    runpy.run_module("huracan_spool.inspection.child", run_name="__main__", alter_sys=True)
-finally:
-    if "pyarrow" in sys.modules or "polars" in sys.modules:
-        raise SystemExit("loaded")
+import sys
+look(order, files)
+if "pyarrow" in sys.modules or "polars" in sys.modules:
+    raise SystemExit("loaded")
 """
     contents = {"metrics": metrics_json(), "trades": trades_csv(), "model": torch_zip(b"\x80\x02}.", {})}
-    report = await look(tmp_path, contents, child=(sys.executable, "-I", "-c", program))
+    report = await look(tmp_path, contents, template=forking(program))
     assert (report.failed, report.findings) == (None, ())
+
+
+async def test_a_template_serves_runs_side_by_side_and_one_after_the_other(tmp_path: Path, forks: Forks) -> None:
+    folders = [tmp_path / str(number) for number in range(12)]
+    for folder in folders:
+        folder.mkdir()
+    side_by_side = await asyncio.gather(*(look_with(forks, folder, make_run().contents) for folder in folders))
+    one_more = await look_with(forks, tmp_path, make_run().contents)
+    assert {json.dumps(report.to_json()) for report in side_by_side} == {json.dumps(one_more.to_json())}
+    assert one_more.failed is None
+
+
+async def test_a_run_with_candles_is_forked_from_a_process_with_one_thread(tmp_path: Path) -> None:
+    """A fork has only the thread that forked: a lock that another one held would stay taken."""
+    program = """
+import os
+threads = len(os.listdir(f"/proc/{os.getppid()}/task"))
+look(order, files)
+raise SystemExit(None if threads == 1 else f"{threads} threads")
+"""
+    report = await look(tmp_path, make_run().contents, template=forking(program))
+    assert (report.failed, report.findings) == (None, ())
+
+
+async def test_a_template_that_dies_under_a_run_is_replaced(tmp_path: Path) -> None:
+    program = (
+        f"import os\ntry:\n os.mkdir({str(tmp_path / 'first')!r})\n os.kill(os.getppid(), 9)\n"
+        "except FileExistsError:\n pass\nlook(order, files)"
+    )
+    report = await look(tmp_path, {"trades": trades_csv()}, template=forking(program))
+    assert (report.failed, report.findings) == (None, ())
+
+
+async def test_a_template_that_hangs_is_killed_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huracan_spool.inspection.forks._ENDING", 0.1)
+    program = (
+        f"import os, signal\ntry:\n os.mkdir({str(tmp_path / 'first')!r})\n"
+        " os.kill(os.getppid(), signal.SIGSTOP)\nexcept FileExistsError:\n pass\nlook(order, files)"
+    )
+    report = await look(tmp_path, {"trades": trades_csv()}, InspectionLimits(seconds=3), forking(program))
+    assert (report.failed, report.findings) == (None, ())
+
+
+async def test_without_work_the_template_ends_and_starts_again_with_it(tmp_path: Path) -> None:
+    program = f"import os\nopen({str(tmp_path / 'parents')!r}, 'a').write(f'{{os.getppid()}} ')\nlook(order, files)"
+    async with Forks(forking(program), idle=0.0) as forks:
+        for _ in range(2):
+            assert (await look_with(forks, tmp_path, {"trades": trades_csv()})).failed is None
+            parent = int((tmp_path / "parents").read_text().split()[-1])
+            await eventually(lambda parent=parent: not alive(parent), parent)
+    first, second = (tmp_path / "parents").read_text().split()
+    assert first != second
+
+
+async def test_what_a_fork_left_behind_ends_with_it(tmp_path: Path) -> None:
+    program = f"""
+import os, time
+child = os.fork()
+if child == 0:
+    os.close(1)
+    os.close(2)
+    time.sleep(600)
+open({str(tmp_path / "left")!r}, "w").write(str(child))
+look(order, files)
+"""
+    async with Forks(forking(program)) as forks:
+        assert (await look_with(forks, tmp_path, {"trades": trades_csv()})).failed is None
+        left = int((tmp_path / "left").read_text())
+        await eventually(lambda: not alive(left), left)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False

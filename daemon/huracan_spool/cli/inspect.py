@@ -14,6 +14,7 @@ import click
 
 from huracan_spool.cli import stop
 from huracan_spool.cli.common import json_option
+from huracan_spool.inspection.forks import Forks
 from huracan_spool.inspection.parent import InspectionLimits, inspect
 from huracan_spool.inspection.report import Report
 from huracan_spool.manifest import Kind
@@ -76,7 +77,8 @@ async def _inspect(paths: Mapping[Kind, Path]) -> Report:
     with _opened(paths) as files:
         sizes = {kind: os.fstat(fd).st_size for kind, fd in files.items()}
         seconds = _SECONDS + _SECONDS_PER_GIB * sum(sizes.values()) / _GIB
-        return await inspect(files, sizes, InspectionLimits(seconds))
+        async with Forks() as forks:
+            return await inspect(forks, files, sizes, InspectionLimits(seconds))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The process that looks at a run's files: `python -m huracan_spool.inspection.child ORDER`.
+"""What the process does that looks at a run's files: limit itself, look, tell.
 
-ORDER is JSON: the limits, and for each kind a descriptor and a size in bytes. The verdict goes to stdout. Whatever
-goes wrong in here ends this process, and `parent` makes a verdict of that.
+The order is a mapping: the limits, and for each kind its size in bytes; the descriptors come in the same order.
+The verdict goes to stdout. Whatever goes wrong in here ends the process, and `parent` makes a verdict of that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import codecs
 import importlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from huracan_spool.inspection.confine import confine, open_nothing_more
@@ -33,20 +33,23 @@ _CHECKS = {
 # Loaded when first used, and then no file can be opened any more: fuzzing found these.
 _CODECS = ("utf-8", "utf-8-sig", "ascii", "latin-1", "cp437", "raw-unicode-escape")
 # pyarrow loads both when it first looks at a value, if they are installed: half a second, and too late.
-_NOT_NEEDED = ("pandas", "numpy")
+NOT_NEEDED = ("pandas", "numpy")
 _OUT_OF_MEMORY = Unreadable(
     "reading it piece by piece needs more memory than an inspection may have: is it damaged?",
     code="takes_too_much_memory",
 )
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
+def kinds_of(order: Mapping[str, Any]) -> list[Kind]:
+    return [Kind(kind) for kind in order["files"]]
+
+
+def inspect_and_tell(order: Mapping[str, Any], files: Sequence[int], checks: Mapping[Kind, Check]) -> None:
+    """`checks` are loaded, those of the order's kinds at least: nothing can be any more."""
     confine(**order["limits"])
-    leave_out(_NOT_NEEDED)
-    checks = load_checks([Kind(kind) for kind in order["files"]])
     open_nothing_more()
-    report = look({Kind(kind): Window(*place) for kind, place in order["files"].items()}, checks)
+    windows = {Kind(kind): Window(fd, size) for (kind, size), fd in zip(order["files"].items(), files, strict=True)}
+    report = look(windows, {kind: checks[kind] for kind in Kind if kind in windows})
     sys.stdout.write(json.dumps(report.to_json()))
 
 
@@ -93,7 +96,3 @@ def _refuse_empty(_file: Window, _notes: Notes) -> None:
 def _load(module: str, name: str) -> Check:
     check: Any = getattr(importlib.import_module(f"huracan_spool.inspection.{module}"), name)
     return check  # type: ignore[no-any-return]
-
-
-if __name__ == "__main__":
-    main()

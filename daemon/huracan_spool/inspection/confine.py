@@ -23,6 +23,10 @@ def confine(*, seconds: float, memory_bytes: int, open_files: int) -> None:
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
     signal.setitimer(signal.ITIMER_REAL, seconds + 1)
+
+
+def be_nice() -> None:
+    """Behind training's processes, not beside them."""
     with suppress(OSError):  # as a service we may not, and are nice already
         os.nice(_NICE)
 

@@ -1,4 +1,4 @@
-"""The daemon's side of an inspection: start the process that looks, limit it, judge what it says.
+"""The daemon's side of an inspection: have a process look, no longer than it may, and judge what it says.
 
 The files are handed over as open descriptors: what is inspected is what is sent, whatever happens to its name.
 """
@@ -7,35 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
+from huracan_spool.inspection.forks import Fork, Forks, TemplateEnded
 from huracan_spool.inspection.report import Report, told
 from huracan_spool.manifest import Kind
 from huracan_spool.threads import all_done
 
 TRIES = 2
 MAX_VERDICT_BYTES = 512 * 1024
-_MOST_BYTES = (MAX_VERDICT_BYTES, 64 * 1024)  # on stdout and stderr
-_REAPING = 5.0  # seconds
-
-# Isolated from the daemon's environment, which may hold a token. One thread, and the memory pool whose refusals
-# under a limit are exceptions.
-_ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "PATH": os.defpath,
-    "TZ": "UTC",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "ARROW_IO_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
-CHILD = (sys.executable, "-I", "-B", "-m", "huracan_spool.inspection.child")
+MAX_COMPLAINT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,83 +36,50 @@ class _NoVerdict(Exception):
 
 
 async def inspect(
-    files: Mapping[Kind, int],
-    sizes: Mapping[Kind, int],
-    limits: InspectionLimits,
-    *,
-    child: tuple[str, ...] = CHILD,
+    forks: Forks, files: Mapping[Kind, int], sizes: Mapping[Kind, int], limits: InspectionLimits
 ) -> Report:
     """Look at a run's files, given as descriptors that can be read, and their sizes in bytes.
 
-    `child` is the command that looks: it gets the order as its last argument and answers with a report in JSON.
     Raises nothing but `CancelledError`: an inspection that fails twice is a `Report` with `failed`.
     """
     reasons = []
     for _ in range(TRIES):
         try:
-            return await _inspect_once(files, sizes, limits, child)
+            return await _inspect_once(forks, files, sizes, limits)
         except _NoVerdict as no_verdict:
             reasons.append(str(no_verdict))
     return Report(failed=f"the inspecting process {reasons[-1]} (tried {TRIES} times)")
 
 
 async def _inspect_once(
-    files: Mapping[Kind, int], sizes: Mapping[Kind, int], limits: InspectionLimits, child: tuple[str, ...]
+    forks: Forks, files: Mapping[Kind, int], sizes: Mapping[Kind, int], limits: InspectionLimits
 ) -> Report:
     """Raises `_NoVerdict`."""
-    order = json.dumps(
-        {
-            "limits": {
-                "seconds": limits.seconds,
-                "memory_bytes": limits.memory_bytes,
-                "open_files": limits.open_files,
-            },
-            "files": {str(kind): [fd, sizes[kind]] for kind, fd in files.items()},
-        }
-    )
+    order = {"limits": asdict(limits), "files": {str(kind): sizes[kind] for kind in files}}
     try:
-        process = await _start((*child, order), tuple(files.values()))
-    except OSError as error:
-        raise _NoVerdict(f"could not be started: {error.strerror}") from error
-    try:
-        async with asyncio.timeout(limits.seconds):
-            verdict, complaint = await _listen(process)
-            status = await process.wait()
+        async with (
+            asyncio.timeout(limits.seconds),
+            forks.fork(json.dumps(order).encode(), tuple(files.values())) as fork,
+        ):
+            verdict, complaint = await _listen(fork)
+            status = await fork.status()
     except TimeoutError as error:
         raise _NoVerdict(f"was not done after {limits.seconds:g} seconds") from error
-    finally:
-        await _end(process)
+    except TemplateEnded as error:
+        raise _NoVerdict(f"can't be told of: {error}") from error
+    except OSError as error:
+        raise _NoVerdict(f"could not be started: {error.strerror}") from error
     if status != 0:
         raise _NoVerdict(_how_it_ended(status, complaint))
     return _judge(verdict, files.keys())
 
 
-async def _start(command: tuple[str, ...], fds: tuple[int, ...]) -> Process:
-    """In a session of its own, so that all of it can be killed at once. Raises `OSError`."""
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=DEVNULL,
-        stdout=PIPE,
-        stderr=PIPE,
-        pass_fds=fds,
-        cwd="/",
-        env=_ENVIRONMENT,
-        start_new_session=True,
-    )
-
-
-async def _listen(process: Process) -> tuple[bytes, bytes]:
+async def _listen(fork: Fork) -> tuple[bytes, bytes]:
     """All of stdout and stderr. Raises `_NoVerdict` as soon as it is more than a verdict can be."""
     verdict, complaint = await all_done(
-        _read(stream, most) for stream, most in zip(_outputs(process), _MOST_BYTES, strict=True)
+        [_read(fork.stdout.reader, MAX_VERDICT_BYTES), _read(fork.stderr.reader, MAX_COMPLAINT_BYTES)]
     )
     return verdict, complaint
-
-
-def _outputs(process: Process) -> tuple[asyncio.StreamReader, asyncio.StreamReader]:
-    if process.stdout is None or process.stderr is None:
-        raise AssertionError("both are pipes")
-    return process.stdout, process.stderr
 
 
 async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
@@ -138,21 +89,6 @@ async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
         if len(data) > most:
             raise _NoVerdict(f"said more than {most} bytes")
     return bytes(data)
-
-
-async def _end(process: Process) -> None:
-    """Kill what is left of it. asyncio sees the end of a process only when its pipes have been read to theirs.
-
-    They never end if something has left the session and lives on; that must not hold up the daemon.
-    """
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_REAPING):
-            for stream in _outputs(process):
-                while await stream.read(64 * 1024):
-                    pass
-            await process.wait()
 
 
 def _how_it_ended(status: int, complaint: bytes) -> str:
