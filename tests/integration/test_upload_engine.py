@@ -18,7 +18,6 @@ from huracan_spool.stores.base import Content
 from huracan_spool.stores.dropbox.api import CommitEntry, RemoteFile
 from huracan_spool.stores.dropbox.batches import Batches
 from huracan_spool.stores.dropbox.changes import Changes, Turn
-from huracan_spool.stores.dropbox.looks import Looks
 from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
 
 CHUNK = 2 * BLOCK
@@ -329,22 +328,3 @@ async def test_who_is_in_a_hurry_goes_first_and_a_cancelled_waiter_is_passed_ove
     assert order == ["first", "late commit", "copy"]
     async with turn.leisurely():
         pass
-
-
-async def test_runs_of_one_date_share_a_look_and_a_long_date_is_looked_at_folder_by_folder():
-    options = EmulatorOptions(http=("127.0.0.1", 0), https=None)
-    async with Emulator(options) as emulator, connected(emulator) as api:
-        for symbol in ("A", "B", "C"):
-            emulator.put(f"/m/2025-11-12/{symbol}/file", symbol.encode())
-        looks = Looks(api)
-
-        found = await asyncio.gather(*[looks.files_in(f"/m/2025-11-12/{symbol}") for symbol in "ABC"])
-        shared = [call.argument["path"] for call in emulator.calls]
-        for number in range(2000):
-            emulator.put(f"/m/2025-11-12/D/{number}", b"x")
-        emulator.calls.clear()
-        again = await asyncio.gather(*[looks.files_in(f"/m/2025-11-12/{symbol}") for symbol in "ABCD"])
-
-    assert [[file.path for file in files] for files in found] == [[f"/m/2025-11-12/{s}/file"] for s in "ABC"]
-    assert "/m/2025-11-12" in shared
-    assert [len(files) for files in again] == [1, 1, 1, 2000]

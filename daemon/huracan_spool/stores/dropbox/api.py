@@ -23,7 +23,6 @@ from huracan_spool.stores.dropbox.body import Body
 from huracan_spool.stores.dropbox.calls import Call, Caller, token_poster
 from huracan_spool.stores.dropbox.classify import (
     Conflict,
-    CursorReset,
     HashMismatch,
     Missing,
     RouteMissing,
@@ -33,6 +32,7 @@ from huracan_spool.stores.dropbox.classify import (
     WrongOffset,
 )
 from huracan_spool.stores.dropbox.entries import CommitEntry, Cursor, MoveEntry, Piece, RemoteFile
+from huracan_spool.stores.dropbox.following import Followed, Page
 from huracan_spool.stores.dropbox.listing import Listing
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate
 from huracan_spool.stores.dropbox.reply import Reply
@@ -56,7 +56,6 @@ __all__ = [
 ]
 
 _PAGE = 2000
-_LISTINGS = 3
 # Seconds: a job is asked for ever less often, and given up as unknown after ten minutes.
 _FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.1, 5.0, 600.0
 # Needs files.metadata.read and nothing else, and need not exist.
@@ -117,36 +116,21 @@ class DropboxApi:
 
     async def list_folder(self, path: str) -> list[RemoteFile]:
         """All files below `path` (`""` is the root), at any depth; none when there is no such folder."""
-        for _ in range(_LISTINGS):
-            try:
-                return await self._list(path)
-            except Missing:
-                return []
-            except CursorReset:
-                continue
-        raise TryAgain(f"{path} changes faster than it can be listed")
+        folder = self.followed(path)
+        await folder.refresh()
+        return folder.listing.files()
 
-    async def list_at_once(self, path: str) -> list[RemoteFile] | None:
-        """As `list_folder`, of one moment; None when there is more than one answer holds."""
-        listing = Listing()
-        arg = {"path": path, "recursive": True, "limit": _PAGE}
-        try:
-            page = await self._caller.call(
-                Call(routes.LIST_FOLDER, arg), partial(_page, routes.LIST_FOLDER, listing)
-            )
-        except Missing:
-            return []
-        return None if page.get("has_more") else listing.files()
+    def followed(self, path: str) -> Followed:
+        """A folder that is going to be listed often."""
+        return Followed(self._page, path)
 
-    async def _list(self, path: str) -> list[RemoteFile]:
-        listing = Listing()
-        route: wire.Route = routes.LIST_FOLDER
-        arg: dict[str, object] = {"path": path, "recursive": True, "limit": _PAGE}
-        while True:
-            page = await self._caller.call(Call(route, arg), partial(_page, route, listing))
-            if not page.get("has_more"):
-                return listing.files()
-            route, arg = routes.LIST_FOLDER_CONTINUE, {"cursor": page.get("cursor")}
+    async def _page(self, path: str, cursor: str | None, listing: Listing) -> Page:
+        call = (
+            Call(routes.LIST_FOLDER, {"path": path, "recursive": True, "limit": _PAGE})
+            if cursor is None
+            else Call(routes.LIST_FOLDER_CONTINUE, {"cursor": cursor})
+        )
+        return await self._caller.call(call, partial(_read_page, call.route, listing))
 
     async def get_metadata(self, path: str) -> RemoteFile | None:
         """The file at a path or `id:…`; None when there is none, and for a folder."""
@@ -203,7 +187,7 @@ class DropboxApi:
         return await self._caller.call(Call(route, arg), partial(wire.decode, route))
 
 
-def _page(route: wire.Route, listing: Listing, reply: Reply) -> dict[str, Any]:
+def _read_page(route: wire.Route, listing: Listing, reply: Reply) -> Page:
     page: dict[str, Any] = wire.decode(route, reply)
     entries = page.get("entries")
     try:
@@ -211,9 +195,12 @@ def _page(route: wire.Route, listing: Listing, reply: Reply) -> dict[str, Any]:
             listing.apply(entry)
     except ValueError as error:
         raise wire.unreadable(route, str(error)) from error
-    if page.get("has_more") and not isinstance(page.get("cursor"), str):
-        raise wire.unreadable(route, "there is more, but no cursor to get it")
-    return page
+    cursor, has_more = page.get("cursor"), bool(page.get("has_more"))
+    if not isinstance(cursor, str):
+        if has_more:
+            raise wire.unreadable(route, "there is more, but no cursor to get it")
+        cursor = None
+    return Page(cursor, has_more)
 
 
 def _file(route: wire.Route, metadata: object) -> RemoteFile:

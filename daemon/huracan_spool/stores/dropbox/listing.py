@@ -28,6 +28,9 @@ class Listing:
     def files(self) -> list[RemoteFile]:
         return list(self._files.values())
 
+    def __len__(self) -> int:
+        return len(self._files)
+
     def _forget(self, key: str) -> None:
         gone = [name for name in self._files if name == key or name.startswith(f"{key}/")]
         for name in gone:
