@@ -10,8 +10,9 @@ from huracan_spool.codes import Code
 from huracan_spool.errors import Rejected
 from huracan_spool.threads import in_thread
 
-# Large enough that the hop to a thread is cheap beside it, small enough that a dozen in flight don't matter.
+# Large enough that a hop to a thread is cheap beside it, small enough that a dozen in flight don't matter.
 _CHUNK = 512 * 1024
+Chunk = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,15 @@ class FileSlice:
     def __len__(self) -> int:
         return self.length
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncIterator[Chunk]:
         """Raises `Rejected` when the file has become shorter than the slice, or can't be read."""
         end = self.offset + self.length
         at = self.offset
         while at < end:
-            chunk = await in_thread(_read, self.fd, min(_CHUNK, end - at), at)
+            length = min(_CHUNK, end - at)
+            chunk: Chunk | None = _cached(self.fd, length, at)
+            if not chunk:
+                chunk = await in_thread(_read, self.fd, length, at)
             at += len(chunk)
             yield chunk
 
@@ -64,10 +68,20 @@ class Body:
     def __len__(self) -> int:
         return sum(len(part) for part in self.slices)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncIterator[Chunk]:
         for part in self.slices:
             async for chunk in part.chunks():
                 yield chunk
+
+
+def _cached(fd: int, length: int, offset: int) -> bytearray | None:
+    """What is in memory already, as it is just after hashing: a hop to a thread costs more than the copy."""
+    chunk = bytearray(length)
+    try:
+        count = os.preadv(fd, [chunk], offset, os.RWF_NOWAIT)
+    except OSError:  # it is on the disk, or the file system does not say; what else is wrong shows there as well
+        return None
+    return chunk[:count] if count < length else chunk
 
 
 def _read(fd: int, length: int, offset: int) -> bytes:
