@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,8 +36,8 @@ from huracan_spool.spool.files import open_regular
 from huracan_spool.spool.opening import OpenRun, Withdrawn, opened_run, pending_manifest
 from huracan_spool.spool.quarantine import Failure, finish_interrupted, quarantine
 from huracan_spool.spool.receipts import write_receipt
-from huracan_spool.stores.base import Store, Stored
-from huracan_spool.threads import in_thread
+from huracan_spool.stores.base import PlannedRun, Store, Stored
+from huracan_spool.threads import alongside, in_thread
 
 # A file at rest by then, a host with time for the inspection: these need not be the run's own fault.
 MAY_PASS = (Code.CHANGED_WHILE_READING, Code.INSPECTION_FAILED)
@@ -175,26 +175,18 @@ class Pipeline:
 
     async def _upload(self, this: _Try, entry: OpenRun, attempt: Attempt) -> Outcome:
         started = self._monotonic()
-        async with self._reading:
-            read = await read_run(entry)
-            await self._inspect(this, entry, attempt)
-        first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
-        options, symbol = self._options, entry.manifest.symbol.text
-        run = plan_run(
-            read,
-            uploaded_at=first.at,
-            host=options.host,
-            uploader=options.uploader,
-            tried_before=not first.is_now,
-            inspection=this.inspection,
-        )
-        self._log.info("starting_comprehensive_dropbox_upload", symbol=symbol, run=entry.run)
-        stored = await self._store.put(run)
+        async with AsyncExitStack() as ahead:
+            async with self._reading:
+                read = await read_run(entry)
+                # On an idle line the bytes are on their way before it is known what inspection says of them.
+                await ahead.enter_async_context(alongside(self._store.bring(read.digest, read.contents())))
+                await self._inspect(this, entry, attempt)
+            stored = await self._store.put(await self._plan(this, read))
         receipt = self._uploaded_receipt(this, read, stored, attempt)
         await in_thread(write_receipt, this.spool, receipt)
         self._log.info(
             "comprehensive_dropbox_upload_complete",
-            symbol=symbol,
+            symbol=entry.manifest.symbol.text,
             run=entry.run,
             results=receipt.results,
             store=self._store.name,
@@ -212,6 +204,20 @@ class Pipeline:
             report = await inspector.look_at(entry)
             this.inspection = report.to_json()
             inspector.judge(entry, report, first_time=attempt.number == 1)
+
+    async def _plan(self, this: _Try, read: ReadRun) -> PlannedRun:
+        first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
+        self._log.info(
+            "starting_comprehensive_dropbox_upload", symbol=read.entry.manifest.symbol.text, run=read.entry.run
+        )
+        return plan_run(
+            read,
+            uploaded_at=first.at,
+            host=self._options.host,
+            uploader=self._options.uploader,
+            tried_before=not first.is_now,
+            inspection=this.inspection,
+        )
 
     def _check_patience(self, attempt: Attempt) -> None:
         """Raises `Rejected` when the run has been tried for longer than `retry.give_up`."""

@@ -31,6 +31,9 @@ class ReadRun:
     fingerprints: Mapping[Kind, Fingerprint]
     digest: str
 
+    def contents(self) -> dict[Kind, Content]:
+        return {kind: Content(self.entry.files[kind].fd, found) for kind, found in self.fingerprints.items()}
+
     def artifact_receipts(self, paths: Mapping[Kind, tuple[str, ...]]) -> dict[Kind, ArtifactReceipt]:
         return {
             kind: ArtifactReceipt(
@@ -89,7 +92,7 @@ def plan_run(
         manifest.symbol,
         manifest.trained_at,
         read.digest,
-        {kind: Content(files[kind].fd, found) for kind, found in read.fingerprints.items()},
+        read.contents(),
         Content(record, fingerprint(record)),
         tried_before=tried_before,
     )

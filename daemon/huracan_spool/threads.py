@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar, cast
 
@@ -42,6 +43,18 @@ async def both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
     """As `all_done`, for two of different kinds."""
     one, other = await all_done([cast("Awaitable[object]", first), cast("Awaitable[object]", second)])
     return cast("T", one), cast("S", other)
+
+
+@asynccontextmanager
+async def alongside(work: Awaitable[None]) -> AsyncIterator[None]:
+    """`work` goes on beside the block, and no longer than it; its failure ends the block."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_result(work))
+            yield
+            task.cancel()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def _result(work: Awaitable[T]) -> T:

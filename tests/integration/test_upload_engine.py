@@ -19,6 +19,7 @@ from huracan_spool.stores.dropbox.api import CommitEntry, RemoteFile
 from huracan_spool.stores.dropbox.batches import Batches
 from huracan_spool.stores.dropbox.changes import Changes, Turn
 from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
+from support.waiting import eventually
 
 CHUNK = 2 * BLOCK
 
@@ -328,3 +329,51 @@ async def test_who_is_in_a_hurry_goes_first_and_a_cancelled_waiter_is_passed_ove
     assert order == ["first", "late commit", "copy"]
     async with turn.leisurely():
         pass
+
+
+async def test_what_is_on_its_way_already_is_waited_for_and_not_sent_again(emulator):
+    contents = [content(number, 10_000) for number in range(3)]
+    wanted = [each.content_hash for each in contents]
+    held = emulator.faults.add(Fault(route=APPEND_BATCH, kind="hold"))
+    async with connected(emulator) as api:
+        sessions = RunSessions(Uploader(api, chunk_size=CHUNK, connections=4), by_hash(*contents))
+        ahead = asyncio.create_task(sessions.prepare(wanted[:2]))
+        await held.reached.wait()
+        preparing = asyncio.create_task(sessions.prepare(wanted))
+        await eventually(lambda: len(appends(emulator)) == 1, "the third by itself")
+        held.release()
+        await asyncio.gather(ahead, preparing)
+
+    assert {hash_: len(ids) for hash_, ids in sessions.ready.items()} == dict.fromkeys(wanted, 1)
+    assert received(emulator) == 30_000
+
+
+async def test_what_was_cancelled_on_its_way_is_sent_by_who_waited_for_it(emulator):
+    contents = [content(number, 10_000) for number in range(2)]
+    wanted = [each.content_hash for each in contents]
+    held = emulator.faults.add(Fault(route=APPEND_BATCH, kind="hold"))
+    async with connected(emulator) as api:
+        sessions = RunSessions(Uploader(api, chunk_size=CHUNK, connections=4), by_hash(*contents))
+        ahead = asyncio.create_task(sessions.prepare(wanted))
+        await held.reached.wait()
+        waiting = asyncio.create_task(sessions.prepare(wanted))
+        await asyncio.sleep(0)
+        ahead.cancel()
+        await waiting
+        held.release()
+
+    assert ahead.cancelled()
+    assert sorted(sessions.ready) == sorted(wanted)
+
+
+async def test_what_failed_on_its_way_is_sent_by_who_waited_for_it(emulator):
+    contents = [content(number, 10_000) for number in range(2)]
+    wanted = [each.content_hash for each in contents]
+    emulator.faults.add(Fault(route=APPEND_BATCH, kind="access"))
+    async with connected(emulator) as api:
+        sessions = RunSessions(Uploader(api, chunk_size=CHUNK, connections=4), by_hash(*contents))
+        results = await asyncio.gather(*[sessions.prepare(wanted) for _ in range(2)], return_exceptions=True)
+
+    assert isinstance(results[0], StoreError)
+    assert results[1] is None
+    assert sorted(sessions.ready) == sorted(wanted)

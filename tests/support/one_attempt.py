@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,12 +19,13 @@ from pathlib import Path
 from huracan_spool import logs
 from huracan_spool.due_queue import DueQueue
 from huracan_spool.ledger import open_ledger
+from huracan_spool.manifest import Kind
 from huracan_spool.outcome import Outcome
 from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.spool.directory import Spool, open_spool
 from huracan_spool.spool.pending import Pending
 from huracan_spool.spool.recovery import recover
-from huracan_spool.stores.base import PlannedRun, Stored
+from huracan_spool.stores.base import Content, PlannedRun, Stored
 from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
 
@@ -42,6 +43,9 @@ class CountingStore:
     async def put(self, run: PlannedRun) -> Stored:
         self.puts.append(run.run)
         return await self.store.put(run)
+
+    async def bring(self, digest: str, artifacts: Mapping[Kind, Content]) -> None:
+        await self.store.bring(digest, artifacts)
 
     async def probe(self) -> None:
         await self.store.probe()

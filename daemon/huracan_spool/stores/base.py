@@ -84,6 +84,13 @@ class Store(Protocol):
 
     async def put(self, run: PlannedRun) -> Stored: ...
 
+    async def bring(self, digest: str, artifacts: Mapping[Kind, Content]) -> None:
+        """Have the bytes of a run near already, if nobody else has need of the line: `put` may follow or not.
+
+        Nothing becomes visible. Raises nothing but `CancelledError`: what fails, `put` will meet again.
+        """
+        ...
+
     async def warm_up(self) -> None:
         """Get ready while nothing is pending. Raises `StoreError`, which need not worry anybody."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +54,9 @@ class LocalStore:
 
     async def warm_up(self) -> None:
         """Nothing to get ready."""
+
+    async def bring(self, digest: str, artifacts: Mapping[Kind, Content]) -> None:
+        """They are near."""
 
     async def probe(self) -> None:
         with _host_trouble(self._root):

@@ -91,15 +91,38 @@ class RunSessions:
     contents: Mapping[str, Content]
     bytes_sent: int = 0
     ready: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _coming: Counter[str] = field(default_factory=Counter)
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def prepare(self, wanted: Sequence[str]) -> None:
         """Have a closed session ready for each content hash, as often as it is named.
 
-        Raises `StoreError`, `Rejected`. What came across all the same stays ready.
+        Raises `StoreError`, `Rejected`. What came across all the same stays ready. Two may prepare at a time:
+        what the one is bringing, the other waits for.
         """
-        missing = Counter(wanted)
-        missing.subtract({hash_: len(ids) for hash_, ids in self.ready.items()})
-        await self.uploader.upload([self.contents[hash_] for hash_ in (+missing).elements()], self._arrived)
+        while missing := self._missing(wanted):
+            if new := missing - self._coming:
+                await self._bring(new)
+                continue
+            async with self._came:
+                await self._came.wait_for(lambda: self._is_over(wanted))
+
+    def _missing(self, wanted: Sequence[str]) -> Counter[str]:
+        return Counter(wanted) - Counter({hash_: len(ids) for hash_, ids in self.ready.items()})
+
+    def _is_over(self, wanted: Sequence[str]) -> bool:
+        """Whether there is nothing left to wait for: all is ready, or something is not even coming."""
+        missing = self._missing(wanted)
+        return not missing or bool(missing - self._coming)
+
+    async def _bring(self, missing: Counter[str]) -> None:
+        self._coming += missing
+        try:
+            await self.uploader.upload([self.contents[hash_] for hash_ in missing.elements()], self._arrived)
+        finally:
+            self._coming -= missing
+            async with self._came:
+                self._came.notify_all()
 
     def use(self, hash_: str) -> str:
         return self.ready[hash_].pop()
@@ -148,6 +171,10 @@ class Uploader:
     async def warm_up(self) -> None:
         """Have session ids in stock for the first run."""
         await self._ids.have_some()
+
+    @property
+    def is_idle(self) -> bool:
+        return self._under_way == 0
 
     @property
     def is_busy(self) -> bool:

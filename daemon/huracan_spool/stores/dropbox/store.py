@@ -8,15 +8,16 @@ for runs of one date share it, and it comes when the run is visible already.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 from huracan_spool import layout
-from huracan_spool.errors import NeedsPerson, StoreError, TryAgain, Unknown
+from huracan_spool.errors import NeedsPerson, Rejected, StoreError, TryAgain, Unknown
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
-from huracan_spool.stores.base import PlannedRun, Stored, stored_paths
+from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
 from huracan_spool.stores.dropbox.api import (
     CommitEntry,
     Conflict,
@@ -66,7 +67,13 @@ class DropboxStore:
 
     async def put(self, run: PlannedRun) -> Stored:
         folder = _RemoteFolder(
-            self._api, self._changes, self._looks, self._root, run, self._sessions_for(run), self._known_run
+            self._api,
+            self._changes,
+            self._looks,
+            self._root,
+            run,
+            self._sessions_for(run.digest, run.by_hash()),
+            self._known_run,
         )
         if not run.tried_before and run.day_folder not in self._days:
             await folder.claim()
@@ -82,6 +89,15 @@ class DropboxStore:
         self._unfinished.pop(run.digest, None)  # it may have been the oldest of too many
         return Stored(plan.superseded, paths, folder.sessions.bytes_sent)
 
+    async def bring(self, digest: str, artifacts: Mapping[Kind, Content]) -> None:
+        """The candles twice: for the shared copy, which is sent as well as long as the line is idle."""
+        if not self._uploader.is_idle:
+            return
+        by_hash = {content.content_hash: content for content in artifacts.values()}
+        candles = [artifacts[Kind.CANDLES].content_hash] if Kind.CANDLES in artifacts else []
+        with suppress(StoreError, Rejected):
+            await self._sessions_for(digest, by_hash).prepare([*by_hash, *candles])
+
     async def warm_up(self) -> None:
         await self._uploader.warm_up()
 
@@ -94,15 +110,13 @@ class DropboxStore:
             self._days.clear()
         self._days.add(day_folder)
 
-    def _sessions_for(self, run: PlannedRun) -> RunSessions:
-        """What an earlier attempt of this process brought across is not sent again."""
-        earlier = self._unfinished.pop(run.digest, None)
-        sessions = (
-            replace(earlier, contents=run.by_hash()) if earlier else RunSessions(self._uploader, run.by_hash())
-        )
+    def _sessions_for(self, digest: str, contents: Mapping[str, Content]) -> RunSessions:
+        """What this process brought across already is not sent again."""
+        sessions = self._unfinished.pop(digest, None) or RunSessions(self._uploader, contents)
+        sessions.contents = contents  # open anew
         while len(self._unfinished) >= _UNFINISHED_REMEMBERED:
             del self._unfinished[next(iter(self._unfinished))]
-        self._unfinished[run.digest] = sessions
+        self._unfinished[digest] = sessions
         return sessions
 
     async def _known_run(self, run: PlannedRun, id_: str, content_hash: str) -> KnownRun | None:
@@ -157,7 +171,8 @@ class _RemoteFolder:
         candles = self.run.artifacts.get(Kind.CANDLES)
         if candles is None:
             return False
-        return candles.fingerprint.size <= CHEAP_TO_SEND or not self.sessions.uploader.is_busy
+        cheap = candles.fingerprint.size <= CHEAP_TO_SEND or not self.sessions.uploader.is_busy
+        return cheap or len(self.sessions.ready[candles.content_hash]) > 1
 
     async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
         listing, recorded = [], []
