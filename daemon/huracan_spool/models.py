@@ -11,6 +11,7 @@ from pathlib import Path
 from huracan_spool.spool.files import OpenFile, durable_file, fsync_folder, open_folder
 
 _STEP = 64 * 1024 * 1024
+_LARGE = 16 * 1024 * 1024  # bytes that training's data has a better use for than a copy that nobody may read
 _NOT_BETWEEN_THESE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _KEPT = re.compile(r"[0-9]{8}_[0-9]{6}_.")
 
@@ -33,6 +34,9 @@ def keep_model(models: Path, symbol_folder: str, timestamp: str, model: OpenFile
             _copy(model.fd, target)
             if not model.unchanged():
                 raise _Changed
+            if model.identity.size > _LARGE:
+                os.fsync(target)  # what has not been written can't leave the page cache
+                os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
             return folder_path / name
         return None
     finally:

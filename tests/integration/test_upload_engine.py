@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 
 import pytest
@@ -377,3 +378,20 @@ async def test_what_failed_on_its_way_is_sent_by_who_waited_for_it(emulator):
     assert isinstance(results[0], StoreError)
     assert results[1] is None
     assert sorted(sessions.ready) == sorted(wanted)
+
+
+async def test_what_was_sent_of_a_large_file_leaves_the_page_cache(emulator, tmp_path):
+    data = random.Random(1).randbytes(3 * CHUNK)
+    (tmp_path / "model").write_bytes(data)
+    fd = os.open(tmp_path / "model", os.O_RDONLY)
+    os.fsync(fd)
+    large = Content(fd, fingerprint(data))
+    assert os.preadv(fd, [bytearray(10)], CHUNK, os.RWF_NOWAIT) == 10
+    async with connected(emulator) as api:
+        await RunSessions(Uploader(api, chunk_size=CHUNK, connections=4), by_hash(large)).prepare(
+            [large.content_hash]
+        )
+    with pytest.raises(BlockingIOError):
+        os.preadv(fd, [bytearray(10)], CHUNK, os.RWF_NOWAIT)
+    assert os.pread(fd, len(data), 0) == data
+    os.close(fd)

@@ -334,10 +334,14 @@ class Uploader:
             with suppress(HashMismatch):  # damaged on the way, or changed on disk; nothing was stored
                 async with self._slots:
                     await self._api.append(Cursor(session, offset), body, close=close, content_hash=hash_)
-                if self._ledger is not None:
-                    await in_thread(self._ledger.piece_done, content.content_hash, offset)
+                await in_thread(self._piece_arrived, content, offset, length)
                 return
         raise TryAgain("a piece of a file keeps arriving damaged, or the file is being written to")
+
+    def _piece_arrived(self, content: Content, offset: int, length: int) -> None:
+        if self._ledger is not None:
+            self._ledger.piece_done(content.content_hash, offset)
+        _forget_pages(content, offset, length)
 
     @property
     def side_by_side(self) -> int:
@@ -399,6 +403,12 @@ def _part(content: Content, offset: int, length: int) -> FileSlice | BytesBody:
     if isinstance(content.source, bytes):
         return BytesBody(content.source[offset : offset + length])
     return FileSlice(content.source, offset, length)
+
+
+def _forget_pages(content: Content, offset: int, length: int) -> None:
+    """A large file that was sent is not to push training's data out of the page cache; small ones go soon."""
+    if not isinstance(content.source, bytes):
+        os.posix_fadvise(content.source, offset, length, os.POSIX_FADV_DONTNEED)
 
 
 def _hash_of_pack(pack: Sequence[Content]) -> str:
