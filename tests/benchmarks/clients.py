@@ -45,9 +45,10 @@ class Client(Protocol):
 
 @dataclass(frozen=True)
 class Ours:
-    """The daemon with its defaults."""
+    """The daemon with its defaults, or without the inspection, which no peer has."""
 
     name: str = "ours"
+    inspection: str = "strict"
 
     def run(self, prepared: Prepared, address: EmulatorAddress, home: Path, limit: float) -> Took:
         spool = home / "spool"
@@ -55,9 +56,9 @@ class Ours:
             spool.mkdir()
             prepared.publish(spool)
             began = time.time()
-            with _daemon(home, address) as process:
+            with daemon(home, address, self.inspection) as process:
                 return self._until_done(prepared, address, process, spool, began, limit, Used(0.0, 0.0))
-        with _daemon(home, address) as process:
+        with daemon(home, address, self.inspection) as process:
             _wait_until(lambda: " daemon_ready " in (home / "log").read_text(), limit)
             time.sleep(1)
             idle = used_by_tree(process.pid)
@@ -121,6 +122,7 @@ class Sdk:
 
 CLIENTS: Sequence[Client] = (
     Ours(),
+    Ours("ours-uninspected", "off"),
     Rclone("rclone-off", ("--dropbox-batch-mode", "off")),
     Rclone("rclone-sync", ("--dropbox-batch-mode", "sync")),
     Rclone("rclone-async", ("--dropbox-batch-mode", "async")),
@@ -141,10 +143,11 @@ def chosen(names: Sequence[str]) -> list[Client]:
 
 
 @contextmanager
-def _daemon(home: Path, address: EmulatorAddress) -> Iterator[subprocess.Popen[bytes]]:
+def daemon(home: Path, address: EmulatorAddress, inspection: str) -> Iterator[subprocess.Popen[bytes]]:
     url = address.https_url
     environment = os.environ | {
         "HURACAN_SPOOL__PATH": str(home / "spool"),
+        "HURACAN_SPOOL__INSPECTION": inspection,
         "HURACAN_STATE_DIR": str(home / "state"),
         "HURACAN_DROPBOX__ACCESS_TOKEN": address.access_token,
         "HURACAN_DROPBOX__API_URL": url,

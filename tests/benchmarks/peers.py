@@ -137,7 +137,7 @@ def print_cells(cells: Sequence[str]) -> None:
 def print_ratios(rows: Sequence[Row], floor: float, ordered: float) -> None:
     seconds = {row.client: row.took.seconds for row in rows}
     ours = seconds.pop("ours", None)
-    finished = {name: value for name, value in seconds.items() if value is not None}
+    finished = {name: value for name, value in seconds.items() if value is not None and "ours" not in name}
     if ours is None:
         return
     print(f"ours: {ours / floor:.2f} x the floor, {ours / ordered:.2f} x the floor in order", end="")
