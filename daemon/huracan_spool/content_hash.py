@@ -43,37 +43,47 @@ class Fingerprint:
 
 
 class Hasher:
-    """Feeds a file's bytes, in order, to sha256 and to the content hash at once, or to one of them."""
+    """Feeds a file's bytes, in order, to sha256 and to the content hash at once, or to one of them.
+
+    Up to the end of the first block both are the same sha256, so it is made once.
+    """
 
     def __init__(self, *, whole: bool = True, blocks: bool = True) -> None:
-        self._whole = hashlib.sha256() if whole else None
+        self._wants_whole = whole
         self._wants_blocks = blocks
+        self._whole = None if blocks else hashlib.sha256()  # None while it is that of the block
         self._block = hashlib.sha256()
         self._filled = 0
         self._size = 0
         self._blocks: list[bytes] = []
 
-    def update(self, data: bytes | memoryview) -> None:
+    def update(self, data: bytes | bytearray | memoryview) -> None:
         view = memoryview(data)
-        if self._whole is not None:
-            self._whole.update(view)
         self._size += len(view)
-        while view and self._wants_blocks:
-            part = view[: BLOCK - self._filled]
-            self._block.update(part)
-            self._filled += len(part)
+        while view:
+            part = view[: BLOCK - self._filled] if self._wants_blocks else view
+            if self._whole is not None:
+                self._whole.update(part)
+            if self._wants_blocks:
+                self._feed_block(part)
             view = view[len(part) :]
-            if self._filled == BLOCK:
-                self._end_block()
 
     def finish(self) -> Fingerprint:
+        sha256 = (self._whole or self._block).hexdigest() if self._wants_whole else ""
         if self._filled:
             self._end_block()
-        sha256 = self._whole.hexdigest() if self._whole is not None else ""
         return Fingerprint(self._size, sha256, tuple(self._blocks))
+
+    def _feed_block(self, part: memoryview) -> None:
+        self._block.update(part)
+        self._filled += len(part)
+        if self._filled == BLOCK:
+            self._end_block()
 
     def _end_block(self) -> None:
         self._blocks.append(self._block.digest())
+        if self._whole is None and self._wants_whole:
+            self._whole = self._block
         self._block = hashlib.sha256()
         self._filled = 0
 

@@ -8,6 +8,7 @@ so a new step can't be forgotten.
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -121,8 +122,7 @@ async def instants(scene: Scene, home: Path, killer: Path) -> list[Instant]:
     """All of them, in order, as an undisturbed daemon has them."""
     async with staged(scene, home, killer) as stage:
         async with stage.site.launched(*stage.wrapper()) as daemon:
-            await eventually(stage.is_over, daemon)
-            await daemon.logged_times(len(stage.runs), _end_of(scene))
+            await daemon.logged_times(len(stage.runs), "run_failed" if scene.broken else "temp_files_cleaned_up")
         check(stage)
         found = []
         for number, line in enumerate(stage.log.read_text().splitlines(), 1):
@@ -133,10 +133,6 @@ async def instants(scene: Scene, home: Path, killer: Path) -> list[Instant]:
         for number, request in enumerate(stage.dropbox.calls if stage.dropbox else (), 1):
             found += [Instant("request", number, request.route), Instant("answer", number, request.route)]
         return found
-
-
-def _end_of(scene: Scene) -> str:
-    return "run_failed" if scene.broken else "temp_files_cleaned_up"
 
 
 _GENERAL = (
@@ -161,6 +157,8 @@ async def survive(scene: Scene, instant: Instant, home: Path, killer: Path) -> b
             stage.dropbox.faults.clear()  # a request that was held takes effect after its sender's death
         async with stage.site.daemon() as daemon:
             await eventually(stage.is_over, daemon)
+            daemon.signal(signal.SIGTERM)  # what is under way comes to its end
+            await daemon.ended()
         check(stage)
         return died
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from scripted_server import client
 
-from huracan_spool.content_hash import content_hash
 from huracan_spool.emulator import Emulator
 from huracan_spool.errors import StoreError
 from huracan_spool.stores.dropbox.api import (
@@ -45,8 +44,7 @@ async def sealed(api: DropboxApi, *contents: bytes) -> list[str]:
     pieces = [
         Piece(Cursor(session, 0), len(data), close=True) for session, data in zip(sessions, contents, strict=True)
     ]
-    whole = b"".join(contents)
-    outcomes = await api.append_batch(pieces, body_of(*contents), content_hash=content_hash(whole))
+    outcomes = await api.append_batch(pieces, body_of(*contents))
     assert outcomes == [None] * len(contents)
     return sessions
 

@@ -110,7 +110,7 @@ async def test_a_batch_of_appends_may_fail_in_part(emulator, api):
     emulator.faults.add(Fault(route=APPEND_BATCH, kind="entries", entries={0: {".tag": "other"}}))
     pieces = [Piece(Cursor(session, 0), 1, close=True) for session in sessions]
 
-    outcomes = await api.append_batch(pieces, body_of(b"a", b"b"), content_hash=content_hash(b"ab"))
+    outcomes = await api.append_batch(pieces, body_of(b"a", b"b"))
 
     assert [type(outcome) for outcome in outcomes] == [TryAgain, type(None)]
 

@@ -93,7 +93,7 @@ async def test_a_batch_whose_reply_was_lost_is_repeated_whole_and_judged_piece_b
         }
     )
     async with serving(cut, again) as server, client(server.url) as api:
-        outcomes = await api.append_batch(pieces, Body((BytesBody(b"aabbcc"),)), content_hash="a" * 64)
+        outcomes = await api.append_batch(pieces, Body((BytesBody(b"aabbcc"),)))
 
     assert [seen.body for seen in server.seen] == [b"aabbcc", b"aabbcc"]
     assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "NoneType", "SessionGone"]

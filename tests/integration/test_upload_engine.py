@@ -395,3 +395,22 @@ async def test_what_was_sent_of_a_large_file_leaves_the_page_cache(emulator, tmp
         os.preadv(fd, [bytearray(10)], CHUNK, os.RWF_NOWAIT)
     assert os.pread(fd, len(data), 0) == data
     os.close(fd)
+
+
+async def test_a_small_file_that_was_written_to_after_it_was_hashed_does_not_arrive(emulator, tmp_path):
+    good, data = content(1, 20_000), random.Random(2).randbytes(30_000)
+    path = tmp_path / "candles"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        changed = Content(file.fileno(), fingerprint(data))
+        with path.open("r+b") as writer:
+            writer.seek(10_000)
+            writer.write(b"other")
+        async with connected(emulator) as api:
+            sessions = RunSessions(Uploader(api, chunk_size=CHUNK, connections=1), by_hash(good, changed))
+            with pytest.raises(Rejected, match="written to"):
+                await sessions.prepare([good.content_hash, changed.content_hash])
+            await sessions.prepare([good.content_hash])
+
+    assert not sessions.ready[changed.content_hash]
+    assert len(sessions.ready[good.content_hash]) == 1

@@ -91,11 +91,12 @@ class DropboxApi:
             partial(appended, piece, repeated=True),
         )
 
-    async def append_batch(
-        self, pieces: Sequence[Piece], body: Body, *, content_hash: str
-    ) -> list[StoreError | None]:
-        """Adds pieces, whose bytes lie one after the other in the body, each to its own session."""
-        arg = {"entries": [piece.to_json() for piece in pieces], "content_hash": content_hash}
+    async def append_batch(self, pieces: Sequence[Piece], body: Body) -> list[StoreError | None]:
+        """Adds pieces, whose bytes lie one after the other in the body, each to its own session.
+
+        Without a content hash, which would be that of the whole body: its parts are checked as they are sent.
+        """
+        arg = {"entries": [piece.to_json() for piece in pieces]}
         return await self._caller.call(
             Call(routes.APPEND_BATCH, arg, body),
             partial(all_appended, pieces, repeated=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -19,26 +20,36 @@ Chunk = bytes | bytearray
 class FileSlice:
     """`length` bytes at `offset` of the open file `fd`, which stays the property of its opener.
 
-    Reading never moves the file's position, so slices of one descriptor may be sent at the same time.
+    Reading never moves the file's position, so slices of one descriptor may be sent at the same time. With `sha256`
+    the last of the bytes is handed out only if all of them have this digest: nobody gets what was not meant.
     """
 
     fd: int
     offset: int
     length: int
+    sha256: bytes | None = None
 
     def __len__(self) -> int:
         return self.length
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """Raises `Rejected` when the file has become shorter than the slice, or can't be read."""
+        """Raises `Rejected` when the file has become shorter than the slice or another one, or can't be read."""
         end = self.offset + self.length
         at = self.offset
+        hasher = hashlib.sha256() if self.sha256 is not None else None
         while at < end:
             length = min(_CHUNK, end - at)
             chunk: Chunk | None = _cached(self.fd, length, at)
             if not chunk:
                 chunk = await in_thread(_read, self.fd, length, at)
             at += len(chunk)
+            if hasher is not None:
+                hasher.update(chunk)
+                if at == end and hasher.digest() != self.sha256:
+                    raise Rejected(
+                        Code.CHANGED_WHILE_READING,
+                        "a file was written to before it was sent: publish a run only when its files are done",
+                    )
             yield chunk
 
 

@@ -22,7 +22,7 @@ from typing import Protocol
 
 import structlog
 
-from huracan_spool.content_hash import BLOCK, Hasher
+from huracan_spool.content_hash import BLOCK
 from huracan_spool.errors import Refused, Rejected, StoreError, TryAgain
 from huracan_spool.ledger import SESSION_LIFE, LargeSession
 from huracan_spool.stores.base import Content
@@ -35,7 +35,6 @@ from huracan_spool.threads import all_done, in_thread
 SMALL = BLOCK  # a larger content fills a call of its own well enough
 IDS_AT_ONCE = {False: 300, True: 10}  # by whether the sessions are concurrent
 TRIES = 4
-_READ = 1024 * 1024
 
 
 class SessionLedger(Protocol):
@@ -259,9 +258,7 @@ class Uploader:
         ]
         body = Body(tuple(_part(content, 0, content.fingerprint.size) for content in pack))
         try:
-            return await self._api.append_batch(pieces, body, content_hash=await in_thread(_hash_of_pack, pack))
-        except HashMismatch as error:
-            return [error] * len(pack)
+            return await self._api.append_batch(pieces, body)
         except (Refused, RouteMissing) as error:
             # The newest of the routes, and no account of its behaviour but the specification: do without.
             self._log.warning("append_batch_refused", reason=str(error), action="sending files one by one")
@@ -402,24 +399,13 @@ class _LargeUpload:
 def _part(content: Content, offset: int, length: int) -> FileSlice | BytesBody:
     if isinstance(content.source, bytes):
         return BytesBody(content.source[offset : offset + length])
-    return FileSlice(content.source, offset, length)
+    is_one_block = content.fingerprint.size <= BLOCK
+    return FileSlice(
+        content.source, offset, length, content.fingerprint.blocks[0] if is_one_block and length else None
+    )
 
 
 def _forget_pages(content: Content, offset: int, length: int) -> None:
     """A large file that was sent is not to push training's data out of the page cache; small ones go soon."""
     if not isinstance(content.source, bytes):
         os.posix_fadvise(content.source, offset, length, os.POSIX_FADV_DONTNEED)
-
-
-def _hash_of_pack(pack: Sequence[Content]) -> str:
-    """The content hash of the contents one after the other: its blocks are not those of the files."""
-    hasher = Hasher(whole=False)
-    for content in pack:
-        if isinstance(content.source, bytes):
-            hasher.update(content.source)
-            continue
-        at, end = 0, content.fingerprint.size
-        while at < end and (part := os.pread(content.source, min(_READ, end - at), at)):
-            hasher.update(part)
-            at += len(part)
-    return hasher.finish().content_hash
