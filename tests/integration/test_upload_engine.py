@@ -19,7 +19,8 @@ from huracan_spool.stores.base import Content
 from huracan_spool.stores.dropbox.api import CommitEntry, RemoteFile
 from huracan_spool.stores.dropbox.batches import Batches
 from huracan_spool.stores.dropbox.changes import Changes, Turn
-from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
+from huracan_spool.stores.dropbox.run_sessions import RunSessions
+from huracan_spool.stores.dropbox.uploader import Uploader
 from support.waiting import eventually
 
 CHUNK = 2 * BLOCK

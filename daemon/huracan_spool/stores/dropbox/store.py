@@ -33,7 +33,8 @@ from huracan_spool.stores.dropbox.api import (
 from huracan_spool.stores.dropbox.batches import Result
 from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.looks import Looks
-from huracan_spool.stores.dropbox.sessions import RunSessions, Uploader
+from huracan_spool.stores.dropbox.run_sessions import RunSessions
+from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.reconcile import Add, Move, Present
 from huracan_spool.stores.settling import Patience, settle
 from huracan_spool.threads import both
