@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,11 @@ class Exploration:
     killer: Path
     slots: asyncio.Semaphore
 
-    async def all_of(self, scene: Scene) -> Counter[str]:
+    async def of(self, scenes: Sequence[Scene]) -> int:
+        """How many instants were not survived."""
+        return sum([(await self._all_of(scene))["failed"] for scene in scenes])
+
+    async def _all_of(self, scene: Scene) -> Counter[str]:
         began = time.monotonic()
         todo = await instants(scene, self._folder(f"{scene.name}, undisturbed"), self.killer)
         outcomes = Counter(await asyncio.gather(*[self._one(scene, instant) for instant in todo]))
@@ -58,8 +63,8 @@ def main() -> None:
     scenes = [scene for scene in SCENES if options.scene is None or options.scene in scene.name]
     with tempfile.TemporaryDirectory(prefix="huracan-spool-crash-") as home:
         exploration = Exploration(Path(home), compiled(Path(home)), asyncio.Semaphore(options.workers))
-        failed = [asyncio.run(exploration.all_of(scene))["failed"] for scene in scenes]
-    sys.exit(1 if any(failed) else 0)
+        failed = asyncio.run(exploration.of(scenes))
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

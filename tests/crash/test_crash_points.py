@@ -11,7 +11,6 @@ import pytest
 
 from crash.scenes import SCENES, Instant, Scene, compiled, instants, survive
 
-
 SCENES_OF_TWO = [scene for scene in SCENES if "two" in scene.name or scene.broken]  # the others are part of them
 PARTS = 2
 
