@@ -1,6 +1,8 @@
 /* Loaded into the daemon with LD_PRELOAD: counts every call that changes something below a folder, and kills the
  * process as it is about to make a chosen one. CRASH_BELOW is the folder, CRASH_AT the number (from 1), CRASH_LOG a
- * file that gets a line for each call, CRASH_TORN makes the chosen write happen by half. */
+ * file that gets a line for each call, CRASH_TORN makes the chosen write happen by half. CRASH_POWER takes the power
+ * away with it: the file system of the folder (ext4, XFS) stops, and forgets what was not flushed. CRASH_NO_FSYNC is a
+ * part of the paths that are not flushed when that is asked for. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -19,8 +22,9 @@
 #include <unistd.h>
 
 static atomic_int count;
-static int at, torn, log_fd = -1;
+static int at, torn, power, log_fd = -1;
 static char below[PATH_MAX];
+static const char *not_flushed;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -29,10 +33,17 @@ __attribute__((constructor)) static void begin(void) {
     if (folder) snprintf(below, sizeof below, "%s/", folder);
     if (number) at = atoi(number);
     torn = getenv("CRASH_TORN") != NULL;
+    power = getenv("CRASH_POWER") != NULL;
+    not_flushed = getenv("CRASH_NO_FSYNC");
     if (log) log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 static void die(void) {
+    if (power) {
+        unsigned how = 2; /* EXT4_GOING_FLAGS_NOLOGFLUSH */
+        int fd = syscall(SYS_openat, AT_FDCWD, below, O_RDONLY | O_DIRECTORY, 0);
+        if (fd < 0 || ioctl(fd, 0x8004587d, &how) != 0) _exit(99);
+    }
     syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
     for (;;) pause();
 }
@@ -136,8 +147,16 @@ ssize_t sendfile64(int to, int from, off64_t *start, size_t size) {
     return sendfile(to, from, start, size);
 }
 
-int fsync(int fd) { return step_fd("fsync", fd, 0), REAL(fsync)(fd); }
-int fdatasync(int fd) { return step_fd("fdatasync", fd, 0), REAL(fdatasync)(fd); }
+static int is_not_flushed(int fd) {
+    char path[PATH_MAX + 1];
+    if (!not_flushed) return 0;
+    name_of(fd, path);
+    strcat(path, "$"); /* a folder's own path can be told from those of its files */
+    return strstr(path, not_flushed) != NULL;
+}
+
+int fsync(int fd) { return step_fd("fsync", fd, 0), is_not_flushed(fd) ? 0 : REAL(fsync)(fd); }
+int fdatasync(int fd) { return step_fd("fdatasync", fd, 0), is_not_flushed(fd) ? 0 : REAL(fdatasync)(fd); }
 int ftruncate(int fd, off_t size) { return step_fd("ftruncate", fd, 0), REAL(ftruncate)(fd, size); }
 int ftruncate64(int fd, off64_t size) { return step_fd("ftruncate", fd, 0), REAL(ftruncate64)(fd, size); }
 int fchmod(int fd, mode_t mode) { return step_fd("fchmod", fd, 0), REAL(fchmod)(fd, mode); }

@@ -7,6 +7,7 @@ so a new step can't be forgotten.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from crash.disk import Disk
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
 from support.daemon_process import DaemonProcess
 from support.runs import Run, make_run
@@ -24,7 +26,7 @@ from support.trees import archived, expected, records, remote, without_records
 from support.waiting import eventually
 
 KILLER = Path(__file__).with_name("killer.c")
-Moment = Literal["call", "torn write", "request", "answer"]
+Moment = Literal["call", "torn write", "request", "answer", "power"]
 
 
 @dataclass(frozen=True)
@@ -72,26 +74,25 @@ class Stage:
     site: Site
     dropbox: Emulator | None
     killer: Path
+    disk: Disk | None = None
 
     @property
     def log(self) -> Path:
-        return self.site.home.parent / "calls"
+        return self.killer.parent / f"calls of {self.scene.name}"
 
-    def wrapper(self, instant: Instant | None = None) -> tuple[str, ...]:
+    def wrapper(self, instant: Instant | None = None, unflushed: str = "") -> tuple[str, ...]:
         """Starts the daemon so that it dies at a call; without one it only writes its calls down."""
         settings = [f"LD_PRELOAD={self.killer}", f"CRASH_BELOW={self.site.home}"]
         if instant is None:
             return ("env", *settings, f"CRASH_LOG={self.log}")
-        tearing = ["CRASH_TORN=1"] if instant.moment == "torn write" else []
-        return ("env", *settings, *tearing, f"CRASH_AT={instant.number}")
+        how = {"torn write": ["CRASH_TORN=1"], "power": ["CRASH_POWER=1"]}.get(instant.moment, [])
+        how += [f"CRASH_NO_FSYNC={unflushed}"] if unflushed else []
+        return ("env", *settings, *how, f"CRASH_AT={instant.number}")
 
-    def is_over(self) -> bool:
-        receipts = self.site.spool / "receipts"
-        return (
-            receipts.is_dir()
-            and self.site.receipts() >= {run.name for run in self.runs}
-            and not self.site.in_spool()
-        )
+    def is_over(self, daemon: DaemonProcess) -> bool:
+        """Whether the daemon has ended, or has nothing left to do."""
+        last = "run_failed" if self.scene.broken else "temp_files_cleaned_up"
+        return daemon.process.returncode is not None or daemon.events.count(last) == len(self.runs)
 
 
 def compiled(folder: Path) -> Path:
@@ -101,10 +102,11 @@ def compiled(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def staged(scene: Scene, home: Path, killer: Path) -> AsyncIterator[Stage]:
-    """`home` is an empty folder."""
+async def staged(scene: Scene, home: Path, killer: Path, *, on_disk: bool = False) -> AsyncIterator[Stage]:
+    """`home` is an empty folder; the host lies in it, or on a disk that can lose its power."""
     async with AsyncExitStack() as stack:
-        site = Site(home / "host", {"spool.settle": "0.05s", "retry.run_first": "0.1s"})
+        disk = stack.enter_context(Disk(home)) if on_disk else None
+        site = Site((disk.mounted if disk else home) / "host", {"spool.settle": "0.05s", "retry.run_first": "0.1s"})
         dropbox = None
         if scene.uses_dropbox:
             options = EmulatorOptions(http=None, root=home / "dropbox")
@@ -115,14 +117,16 @@ async def staged(scene: Scene, home: Path, killer: Path) -> AsyncIterator[Stage]
         runs = scene.runs()
         for run in runs:
             run.drop(site.spool)
-        yield Stage(scene, runs, site, dropbox, killer)
+        if disk is not None:
+            os.sync()
+        yield Stage(scene, runs, site, dropbox, killer, disk)
 
 
 async def instants(scene: Scene, home: Path, killer: Path) -> list[Instant]:
     """All of them, in order, as an undisturbed daemon has them."""
     async with staged(scene, home, killer) as stage:
         async with stage.site.launched(*stage.wrapper()) as daemon:
-            await daemon.logged_times(len(stage.runs), "run_failed" if scene.broken else "temp_files_cleaned_up")
+            await eventually(lambda: stage.is_over(daemon), daemon)
         check(stage)
         found = []
         for number, line in enumerate(stage.log.read_text().splitlines(), 1):
@@ -130,6 +134,7 @@ async def instants(scene: Scene, home: Path, killer: Path) -> list[Instant]:
             found.append(Instant("call", number, what))
             if what.startswith("write "):
                 found.append(Instant("torn write", number, what))
+            found.append(Instant("power", number, what))
         for number, request in enumerate(stage.dropbox.calls if stage.dropbox else (), 1):
             found += [Instant("request", number, request.route), Instant("answer", number, request.route)]
         return found
@@ -149,39 +154,41 @@ def _general(line: str) -> str:
     return line
 
 
-async def survive(scene: Scene, instant: Instant, home: Path, killer: Path) -> bool:
-    """Kill a daemon at an instant, let the next one finish, and look. False when the instant did not come."""
-    async with staged(scene, home, killer) as stage:
-        died = await _life(stage, instant)
+async def survive(scene: Scene, instant: Instant, home: Path, killer: Path, unflushed: str = "") -> bool:
+    """Kill a daemon at an instant, let the next one finish, and look. False when the instant did not come.
+
+    What lies under a path with `unflushed` in it is not flushed before the power goes.
+    """
+    async with staged(scene, home, killer, on_disk=instant.moment == "power") as stage:
+        died = await _life(stage, instant, unflushed)
+        if stage.disk is not None and died:
+            stage.disk.start_again()
         if stage.dropbox is not None:
             stage.dropbox.faults.clear()  # a request that was held takes effect after its sender's death
         async with stage.site.daemon() as daemon:
-            await eventually(stage.is_over, daemon)
+            await eventually(lambda: not stage.site.in_spool(), daemon)
             daemon.signal(signal.SIGTERM)  # what is under way comes to its end
             await daemon.ended()
         check(stage)
         return died
 
 
-async def _life(stage: Stage, instant: Instant) -> bool:
-    held, wrapper = None, stage.wrapper(instant)
+async def _life(stage: Stage, instant: Instant, unflushed: str) -> bool:
+    held, wrapper = None, stage.wrapper(instant, unflushed)
     if instant.moment in {"request", "answer"} and stage.dropbox is not None:
         after = instant.moment == "answer"
         held = stage.dropbox.faults.add(Fault(route="*", kind="hold", call=instant.number, after_effect=after))
         wrapper = ()
 
-    def is_over(daemon: DaemonProcess) -> bool:
-        reached = held is not None and held.reached.is_set()
-        return reached or daemon.process.returncode is not None or stage.is_over()
-
     async with stage.site.launched(*wrapper) as daemon:
-        await eventually(lambda: is_over(daemon), instant)
+        await eventually(lambda: (held is not None and held.reached.is_set()) or stage.is_over(daemon), instant)
         return daemon.process.returncode is not None or (held is not None and held.reached.is_set())
 
 
 def check(stage: Stage) -> None:
     """The store has every run, whole and once; the spool has receipts; nothing lies about."""
     site, good = stage.site, [run for run in stage.runs if run.name not in stage.scene.broken]
+    assert site.receipts() == {run.name for run in stage.runs}
     receipts = {run.name: site.receipt(run.name) for run in stage.runs}
     for run in stage.runs:
         wanted = "failed" if run.name in stage.scene.broken else "uploaded"
