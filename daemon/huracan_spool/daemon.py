@@ -12,12 +12,15 @@ from contextlib import AsyncExitStack
 import structlog
 
 from huracan_spool import __version__, logs, wiring
+from huracan_spool.activity import Activity
 from huracan_spool.errors import HuracanSpoolError
+from huracan_spool.loop_watch import LoopWatch
 from huracan_spool.service import Service
-from huracan_spool.settings import ConfigurationError, Settings
+from huracan_spool.settings import ConfigurationError, Settings, stamp_of
 from huracan_spool.systemd import notify
 
 GRACE = 3.0  # seconds that a cancelled attempt has to let go of its files
+LOOK_AT_LOGIN = 2.0  # seconds between two looks at whether somebody logged in
 
 
 class Daemon:
@@ -33,25 +36,32 @@ class Daemon:
         self._stopping = False
         self._usable: Settings | None = None
         self._service: Service | None = None
+        self._login = settings.login.stamp
+        self._activity = Activity()  # its totals go on over a reload
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises what `wiring.built` and `Service.run` raise."""
         self._take_signals()
-        begin = True
-        while begin:
-            self._reloading = False
-            begin_logging(self._settings)
-            for warning in self._settings.warnings:
-                self._log.warning("configuration_is_odd", warning=warning)
-            self._log.info("daemon_starting", version=__version__, pid=os.getpid(), spool=self._settings.spool.path)
-            await self._serve(self._settings)
-            begin = self._reloading and not self._stopping
+        self._look_at_login()
+        with LoopWatch():
+            begin = True
+            while begin:
+                self._reloading = False
+                self._begin()
+                await self._serve(self._settings)
+                begin = self._reloading and not self._stopping
+
+    def _begin(self) -> None:
+        begin_logging(self._settings)
+        for warning in self._settings.warnings:
+            self._log.warning("configuration_is_odd", warning=warning)
+        self._log.info("daemon_starting", version=__version__, pid=os.getpid(), spool=self._settings.spool.path)
 
     async def _serve(self, settings: Settings) -> None:
         async with AsyncExitStack() as stack:
             try:
-                service = await stack.enter_async_context(wiring.built(settings))
+                service = await stack.enter_async_context(wiring.built(settings, self._activity))
             except (HuracanSpoolError, OSError) as error:
                 self._go_back(error)
                 return
@@ -80,11 +90,24 @@ class Daemon:
             os._exit(0)  # a kill at any instant is safe: the spool is the queue
         self._stopping = True
         seconds = self._settings.upload.drain_timeout
+        # What is not done is checkpointed within this time, whatever the unit's TimeoutStopSec=.
+        notify("STOPPING=1", f"EXTEND_TIMEOUT_USEC={round((seconds + 2 * GRACE) * 1e6)}")
         self._log.info("daemon_stopping", signal=name, drain_seconds=seconds)
         if self._service is not None:
             self._service.stop()
         # A thread in the middle of a large copy can't be cancelled.
         asyncio.get_running_loop().call_later(seconds + GRACE, os._exit, 0)
+
+    def _look_at_login(self) -> None:
+        """A new log-in is used at once: whoever logs in wants the uploads to go on, now and without a restart."""
+        asyncio.get_running_loop().call_later(LOOK_AT_LOGIN, self._look_at_login)
+        stamp = stamp_of(self._settings.login.path)
+        if stamp != self._login and not self._stopping:
+            self._login = stamp
+            self._log.info(
+                "login_changed", file=self._settings.login.path, action="none: the configuration is read again"
+            )
+            self._reload()
 
     def _reload(self) -> None:
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
@@ -94,6 +117,7 @@ class Daemon:
             self._refuse([str(problem) for problem in error.problems])
             notify("READY=1")
             return
+        self._login = self._settings.login.stamp
         self._log.info("configuration_reloaded")
         self._reloading = True
         if self._service is not None:

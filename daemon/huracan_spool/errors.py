@@ -46,7 +46,12 @@ class StoreError(HuracanSpoolError):
 
 
 class TryAgain(StoreError):
-    """A passing failure. `retry_after` is the store's own wish in seconds, when it gave one."""
+    """A passing failure. `retry_after` is the store's own wish in seconds, when it gave one.
+
+    `slow`: it took minutes to fail, so a call is made only once more before its run waits, with a word in the log.
+    """
+
+    slow = False
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

@@ -6,14 +6,16 @@ and the store itself knows what it has. So a damaged file is put aside and a new
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
+from huracan_spool.ledger_file import LedgerFile, OwnLedgerFile, open_to_look
+
+# In the state directory, beside the lock of whoever runs there.
+LEDGER = "ledger.sqlite"
+LOCK = "lock"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -119,27 +121,25 @@ SESSION_LIFE = 6 * 86400.0  # seconds; Dropbox says 7 days
 
 
 class Ledger:
-    """One connection, used by one thread at a time. Raises `sqlite3.Error` when the disk refuses."""
+    """For any thread. Raises `sqlite3.Error` when the disk refuses."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     def begin(self, run: str, manifest_sha256: str, now: str) -> Attempt:
-        with self._lock, self._connection:
-            self._connection.execute(_QUEUED, (run, manifest_sha256, now))
-            row = self._connection.execute(_STARTED, (now, run, manifest_sha256)).fetchone()
+        with self._file.transaction() as database:
+            database.execute(_QUEUED, (run, manifest_sha256, now))
+            row = database.execute(_STARTED, (now, run, manifest_sha256)).fetchone()
         return Attempt(*row)
 
     def first_try(self, digest: str, now: str) -> FirstTry:
         """When the run with this digest was first tried: `now` the first time, the same ever after."""
-        with self._lock, self._connection:
-            new = self._connection.execute(_FIRST_TRY, (digest, now)).rowcount == 1
-            at = self._connection.execute(_UPLOADED_AT, (digest,)).fetchone()[0]
+        with self._file.transaction() as database:
+            new = database.execute(_FIRST_TRY, (digest, now)).rowcount == 1
+            at = database.execute(_UPLOADED_AT, (digest,)).fetchone()[0]
         return FirstTry(str(at), is_now=new)
 
     def waits(self, run: str, because: str, due_at: str) -> None:
@@ -159,76 +159,50 @@ class Ledger:
 
     def load_session(self, content_hash: str) -> LargeSession | None:
         """None when there is none, or it is so old that Dropbox may have forgotten it."""
-        with self._lock:
-            row = self._connection.execute(_SESSION, (content_hash,)).fetchone()
-            pieces = self._connection.execute(_PIECES, (content_hash,)).fetchall()
+        with self._file.transaction() as database:
+            row = database.execute(_SESSION, (content_hash,)).fetchone()
+            pieces = database.execute(_PIECES, (content_hash,)).fetchall()
         if row is None or not 0 <= time.time() - row[2] < SESSION_LIFE:
             return None
         return LargeSession(row[0], row[1], frozenset(offset for (offset,) in pieces))
 
     def save_session(self, content_hash: str, session_id: str, piece: int) -> None:
-        with self._lock, self._connection:
-            self._connection.execute(_FORGET_PIECES, (content_hash,))
-            self._connection.execute(_BEGIN_SESSION, (content_hash, session_id, piece, time.time()))
+        with self._file.transaction() as database:
+            database.execute(_FORGET_PIECES, (content_hash,))
+            database.execute(_BEGIN_SESSION, (content_hash, session_id, piece, time.time()))
 
     def piece_done(self, content_hash: str, offset: int) -> None:
-        with self._lock, self._connection:
-            self._connection.execute(_PIECE_DONE, (content_hash, offset))
+        with self._file.transaction() as database:
+            database.execute(_PIECE_DONE, (content_hash, offset))
 
     def forget_session(self, content_hash: str) -> None:
-        with self._lock, self._connection:
-            self._connection.execute(_FORGET_SESSION, (content_hash,))
-            self._connection.execute(_FORGET_PIECES, (content_hash,))
+        with self._file.transaction() as database:
+            database.execute(_FORGET_SESSION, (content_hash,))
+            database.execute(_FORGET_PIECES, (content_hash,))
 
     def waiting_runs(self) -> list[WaitingRun]:
-        with self._lock:
-            return [WaitingRun(*row) for row in self._connection.execute(_WAITING_RUNS)]
+        with self._file.transaction() as database:
+            return [WaitingRun(*row) for row in database.execute(_WAITING_RUNS)]
 
     def pause(self) -> AccountPause | None:
-        with self._lock:
-            row = self._connection.execute(_PAUSE).fetchone()
+        with self._file.transaction() as database:
+            row = database.execute(_PAUSE).fetchone()
         return AccountPause(*row) if row else None
 
     def _write(self, statement: str, *values: str) -> None:
-        with self._lock, self._connection:
-            self._connection.execute(statement, values)
+        with self._file.transaction() as database:
+            database.execute(statement, values)
 
 
 def open_ledger(path: Path) -> Ledger:
-    """The daemon's ledger. A file that is no sound database is kept as `….damaged`, and a new one begun."""
+    """The daemon's ledger. Raises `OSError` when it can't be used."""
     try:
-        return Ledger(_connect(path))
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # the disk, not the file
-            raise
-        structlog.get_logger().warning(
-            "ledger_damaged", path=path, error=str(error), action="kept as .damaged, a new one begun"
-        )
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(path.with_name(path.name + suffix + ".damaged"))
-        return Ledger(_connect(path))
+        return Ledger(OwnLedgerFile(path, _SCHEMA))
+    except sqlite3.OperationalError as error:
+        raise OSError(f"the ledger {path} can't be used: {error}") from error
 
 
 def read_ledger(path: Path) -> Ledger | None:
     """For a look from outside, while a daemon may be writing; None when there is none to read."""
-    try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=2)
-        connection.execute("SELECT 1 FROM runs LIMIT 1")
-    except sqlite3.Error:
-        return None
-    return Ledger(connection)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # a lost last row is a repeated look-up, no more
-        if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("quick_check found damage")  # noqa: TRY301
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    file = open_to_look(path)
+    return Ledger(file) if file else None

@@ -173,10 +173,11 @@ class _Renderer:
             fields = {"error": error, **fields, "traceback": _Traceback.of(error)}
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         prefix = f"<{_PRIORITIES[level]}>" if self._journal else ""
-        return prefix + _redacted(self._render(stamp, level, event, fields))
+        return prefix + redacted(self._render(stamp, level, event, fields))
 
 
-def _redacted(line: str) -> str:
+def redacted(line: str) -> str:
+    """Without the secrets that were named to `hide`."""
     for secret in tuple(_hidden):  # another thread may add one
         line = line.replace(secret, "***")
     return line

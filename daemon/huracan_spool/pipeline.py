@@ -8,6 +8,7 @@ after each step leaves.
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 import structlog
 
 from huracan_spool import layout
+from huracan_spool.activity import Activity, Stage
 from huracan_spool.budget import Budget
 from huracan_spool.codes import Code
 from huracan_spool.errors import NeedsPerson, Refused, Rejected, StoreError, TryAgain, Unreachable
@@ -30,6 +32,7 @@ from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
 from huracan_spool.preparing import ReadRun, plan_run, read_run
 from huracan_spool.receipt import FAILED, UPLOADED, ArtifactReceipt, Receipt, results_of
 from huracan_spool.record import rfc3339
+from huracan_spool.run_wait import RunWait
 from huracan_spool.spool.cleanup import remove_files, unfinished_cleanup
 from huracan_spool.spool.directory import Spool
 from huracan_spool.spool.files import open_regular
@@ -101,6 +104,7 @@ class Pipeline:
         ledger: Ledger,
         pending: PendingRuns,
         options: PipelineOptions,
+        activity: Activity,
         *,
         monotonic: Callable[[], float],
         now: Callable[[], datetime],
@@ -109,17 +113,25 @@ class Pipeline:
         self._ledger = ledger
         self._pending = pending
         self._options = options
+        self._activity = activity
         self._monotonic = monotonic
         self._now = now
         self._reading = asyncio.Semaphore(options.readers)
         self._under_way = Budget(BYTES_UNDER_WAY)
         self._defects: dict[str, int] = {}
-        self._interrupted_quarantine = False
+        self._waits: dict[str, RunWait] = {}
+        self._interrupted: dict[str, Failure] = {}  # quarantines that trouble of the host has broken off
         self._quarantining = asyncio.Lock()
         self._log = structlog.get_logger()
 
     async def attempt(self, spool: Spool, run: str, enter_lane: EnterLane) -> Outcome:
         """Take one run as far as it goes now. Raises nothing but `CancelledError`."""
+        outcome = await self._attempt_once(spool, run, enter_lane)
+        if isinstance(outcome, Settled | Gone):
+            self._waits.pop(run, None)
+        return outcome
+
+    async def _attempt_once(self, spool: Spool, run: str, enter_lane: EnterLane) -> Outcome:
         this = _Try(spool, run)
         try:
             return await self._attempt_or_reject(this, enter_lane)
@@ -133,18 +145,17 @@ class Pipeline:
             return Pause(str(error), error.hint, needs_person=False)
         except StoreError as error:
             wish = error.retry_after if isinstance(error, TryAgain) else None
-            return await self._later(this, str(error), wish, store_used=True)
+            return await self._later(this, str(error), wish, action=error.hint, store_used=True)
         except (OSError, sqlite3.Error) as error:
-            return await self._later(this, f"trouble on this host: {error}")
+            return await self._later(this, f"trouble on this host: {error}", action=_action_for(error))
         except Exception as error:  # noqa: BLE001 - the end of a unit of work: a defect costs this run, not the daemon
             self._defects[run] = self._defects.get(run, 0) + 1
             self._log.exception("internal_error", run=run, times=self._defects[run])
-            return await self._later(this, f"a defect of the daemon: {error!r}")
+            return await self._later(this, f"a defect of the daemon: {error!r}", action="report internal_error")
 
     async def _attempt_or_reject(self, this: _Try, enter_lane: EnterLane) -> Outcome:
-        if self._interrupted_quarantine:
-            async with self._quarantining:
-                await self._finish_interrupted(this.spool)
+        if this.run in self._interrupted and (outcome := await self._finish_interrupted(this)):
+            return outcome
         try:
             return await self._attempt(this, enter_lane)
         except Rejected as rejected:
@@ -160,6 +171,8 @@ class Pipeline:
             return Settled(store_used=False)
         async with opened_run(this.spool, this.run, self._options.allowed_uids) as entry:
             this.manifest = entry.manifest
+            sizes = {file.fd: file.identity.size for file in entry.files.values()}
+            self._activity.opened(this.run, entry.manifest.symbol.text, sizes)
             if not enter_lane((entry.manifest.symbol.folder, entry.manifest.trained_at.date())):
                 return Parked()
             if self._defects.get(this.run, 0) >= DEFECTS_TOLERATED:
@@ -170,6 +183,7 @@ class Pipeline:
             if this.attempt.number == 1:
                 self._announce(entry)
             self._check_patience(this.attempt)
+            self._activity.enters(this.run, Stage.WAITING)
             async with self._under_way.share(entry.total_bytes):
                 return await self._upload(this, entry, this.attempt)
 
@@ -177,13 +191,16 @@ class Pipeline:
         started = self._monotonic()
         async with AsyncExitStack() as ahead:
             async with self._reading:
+                self._activity.enters(this.run, Stage.INSPECTING)
                 read = await read_run(entry)
                 # On an idle line the bytes are on their way before it is known what inspection says of them.
                 await ahead.enter_async_context(alongside(self._store.bring(read.digest, read.contents())))
                 await self._inspect(this, entry, attempt)
+            self._activity.enters(this.run, Stage.UPLOADING)
             stored = await self._store.put(await self._plan(this, read))
         receipt = self._uploaded_receipt(this, read, stored, attempt)
         await in_thread(write_receipt, this.spool, receipt)
+        self._activity.settled(receipt)
         self._log.info(
             "comprehensive_dropbox_upload_complete",
             symbol=entry.manifest.symbol.text,
@@ -207,9 +224,10 @@ class Pipeline:
 
     async def _plan(self, this: _Try, read: ReadRun) -> PlannedRun:
         first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
-        self._log.info(
-            "starting_comprehensive_dropbox_upload", symbol=read.entry.manifest.symbol.text, run=read.entry.run
-        )
+        tell = (
+            self._log.debug if read.entry.run in self._waits else self._log.info
+        )  # once for a run, not for each try
+        tell("starting_comprehensive_dropbox_upload", symbol=read.entry.manifest.symbol.text, run=read.entry.run)
         return plan_run(
             read,
             uploaded_at=first.at,
@@ -268,6 +286,7 @@ class Pipeline:
     # -- after the receipt
 
     async def _clean_up(self, spool: Spool, receipt: Receipt) -> None:
+        self._activity.enters(receipt.run, Stage.CLEANING)
         names = tuple(artifact.file for artifact in receipt.artifacts.values())
         shared = await self._pending.named_by_others(receipt.run, names)
         if Kind.MODEL in receipt.artifacts:
@@ -309,27 +328,32 @@ class Pipeline:
         files = rejected.files if isinstance(rejected, BadManifest) else self._pending.files_of(this.run)
         failure = await in_thread(self._failure, this, rejected, files)
         named_by_others = await self._pending.named_by_others(this.run, tuple(files))
-        folder = await self._quarantine(this.spool, failure, named_by_others)
-        self._log.error(
-            "run_failed", run=this.run, code=rejected.code, reason=rejected.reason, folder=f"failed/{folder}"
-        )
-        await in_thread(self._ledger.settled, this.run)
-        self._defects.pop(this.run, None)
-        return Settled(store_used=False)
+        async with self._quarantining:  # one at a time: they take names in the same folder
+            self._interrupted[this.run] = failure  # until it is done: an `OSError` in the middle leaves it there
+            folder = await in_thread(quarantine, this.spool, failure, named_by_others)
+        return await self._failed(failure, folder)
 
-    async def _quarantine(self, spool: Spool, failure: Failure, named_by_others: frozenset[str]) -> str:
-        """One at a time: another worker must not take for interrupted what is merely under way."""
+    async def _finish_interrupted(self, this: _Try) -> Outcome | None:
+        """Before the run is looked at again, and by itself alone: the trouble may be with this one's files.
+
+        None when it was broken off before anything was promised.
+        """
         async with self._quarantining:
-            await self._finish_interrupted(spool)
-            self._interrupted_quarantine = True  # until it is done: an `OSError` in the middle leaves it set
-            folder = await in_thread(quarantine, spool, failure, named_by_others)
-            self._interrupted_quarantine = False
-        return folder
+            finished = await in_thread(finish_interrupted, this.spool, this.run)
+        if not finished:
+            del self._interrupted[this.run]
+            return None
+        return await self._failed(self._interrupted[this.run], next(iter(finished)))
 
-    async def _finish_interrupted(self, spool: Spool) -> None:
-        if self._interrupted_quarantine:
-            await in_thread(finish_interrupted, spool)
-            self._interrupted_quarantine = False
+    async def _failed(self, failure: Failure, folder: str) -> Outcome:
+        del self._interrupted[failure.run]
+        self._activity.settled(failure.receipt)
+        self._log.error(
+            "run_failed", run=failure.run, code=failure.code, reason=failure.reason, folder=f"failed/{folder}"
+        )
+        await in_thread(self._ledger.settled, failure.run)
+        self._defects.pop(failure.run, None)
+        return Settled(store_used=False)
 
     def _failure(self, this: _Try, rejected: Rejected, files: tuple[str, ...]) -> Failure:
         now = rfc3339(self._now())
@@ -353,11 +377,29 @@ class Pipeline:
         )
         return Failure(this.run, rejected.code, rejected.reason, now, rejected.artifact, files, receipt)
 
-    async def _later(self, this: _Try, why: str, wish: float | None = None, *, store_used: bool = False) -> Outcome:
+    async def _later(
+        self, this: _Try, why: str, wish: float | None = None, *, action: str = "", store_used: bool = False
+    ) -> Outcome:
         """Wait as long as the attempts so far suggest, and no shorter than the store wished."""
         seconds = max(self._options.run_delay(this.number), wish or 0.0)
-        self._log.warning("run_waits", run=this.run, reason=why, retry_in_seconds=round(seconds, 1))
+        repeats = self._waits.setdefault(this.run, RunWait()).happened(why, self._monotonic())
+        if repeats is not None:
+            self._log.warning(
+                "run_waits",
+                run=this.run,
+                reason=why,
+                action=action or "none: it is tried again by itself",
+                retry_in_seconds=round(seconds, 1),
+                attempts=this.number,
+                waiting_seconds=round(repeats.seconds),
+            )
         with suppress(sqlite3.Error):  # a note for people; the wait itself is in the queue
             due = rfc3339(self._now() + timedelta(seconds=seconds))
             await in_thread(self._ledger.waits, this.run, why, due)
         return Later(seconds, store_used)
+
+
+def _action_for(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space on this host (huracan-spool doctor shows where); it goes on by itself"
+    return ""

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from huracan_spool.errors import TryAgain
 
@@ -41,8 +41,8 @@ def run_backoff(attempt: int, first: float, maximum: float, rng: random.Random) 
 class CallRetry:
     """Repeats a call while it raises `TryAgain`, at most `attempts` times, then lets the last error out.
 
-    A `retry_after` is waited out in full, with a little on top so that all who were told the same don't come
-    back in the same instant.
+    From the second try on, a slow failure is the last. A `retry_after` is waited out in full, with a little on top
+    so that all who were told the same don't come back in the same instant.
     """
 
     def __init__(
@@ -63,12 +63,17 @@ class CallRetry:
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(TryAgain),
-            stop=stop_after_attempt(self._attempts),
+            stop=self._is_enough,
             wait=self._wait,
             sleep=self._pause,
             reraise=True,
         )
         return await retrying(call)
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        slow = isinstance(error, TryAgain) and error.slow
+        return state.attempt_number >= (min(2, self._attempts) if slow else self._attempts)
 
     async def _pause(self, seconds: float) -> None:
         await self._sleep(seconds)

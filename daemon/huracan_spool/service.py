@@ -11,15 +11,18 @@ import asyncio
 import resource
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import structlog
 
+from huracan_spool.activity import RECENT, Activity
 from huracan_spool.due_queue import DueQueue
 from huracan_spool.errors import HuracanSpoolError, NeedsPerson, StoreError
 from huracan_spool.gate import Gate, State
@@ -27,14 +30,18 @@ from huracan_spool.ledger import Ledger
 from huracan_spool.logs import RepeatedProblem
 from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
 from huracan_spool.pipeline import Pipeline
+from huracan_spool.pulse import Pulse
+from huracan_spool.recent import recent_runs
 from huracan_spool.record import rfc3339
-from huracan_spool.spool.directory import Spool, UnsafeSpool, open_spool
+from huracan_spool.spool.directory import Spool, UnsafeSpool
+from huracan_spool.spool.following import Following
 from huracan_spool.spool.index import Leftovers
 from huracan_spool.spool.pending import Pending
 from huracan_spool.spool.receipts import prune_receipts
 from huracan_spool.spool.recovery import recover
+from huracan_spool.standing import Paused, Standing
 from huracan_spool.stores.base import Store
-from huracan_spool.systemd import notify
+from huracan_spool.systemd import notify, watchdog_seconds
 from huracan_spool.threads import in_thread
 from huracan_spool.watcher import Watcher
 
@@ -42,9 +49,20 @@ from huracan_spool.watcher import Watcher
 # elsewhere: files read at a time (upload.workers), bodies sent at a time (upload.connections), bytes under way.
 MOST_RUNS_UNDER_WAY = 256
 FILES_OF_A_RUN = 8  # descriptors, with room
+WATCH_AGAIN = 5.0  # seconds between two tries to watch a spool that could not be watched
 LOOK_AFTER = 1.0  # seconds between two looks at whether the spool and the watcher are still there
 HOUSEKEEPING = 3600.0
+LONGEST_BEAT = 15.0
+BEATS_EXTEND = 60_000_000  # microseconds
 FIRST_TRIES_KEPT = 60 * 86400.0
+
+
+class Surface(Protocol):
+    """Where people and machines look at the daemon."""
+
+    async def run(self) -> None:
+        """Serve until it is cancelled. What keeps it from serving is logged, and no reason to end."""
+        ...
 
 
 class SpoolReplaced(HuracanSpoolError):
@@ -71,10 +89,12 @@ class Service:
         store: Store,
         ledger: Ledger,
         make_pipeline: Callable[[Pending], Pipeline],
+        activity: Activity,
+        make_surface: Callable[[Callable[[], Standing]], Surface],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = options
-        self._spool = spool
+        self._spools = Following(spool)
         self._store = store
         self._ledger = ledger
         self._clock = now
@@ -85,14 +105,19 @@ class Service:
         self._queue = DueQueue()
         self._pending = Pending(self._queue, now, self._kick.set)
         self._pipeline = make_pipeline(self._pending)
+        self._activity = activity
+        self._surface = make_surface(self.standing)
         self._problem = RepeatedProblem()
+        self._trouble: defaultdict[str, RepeatedProblem] = defaultdict(RepeatedProblem)  # by event
         self._orphans: tuple[frozenset[str], int] = (frozenset(), 0)
         self._badly_named: frozenset[str] = frozenset()
         self._log = structlog.get_logger()
         self._resources = ExitStack()
-        self._followed = ExitStack()  # spools that took the place of the one we were given
         self._watcher: Watcher | None = None
+        self._watch_again_at = 0.0
+        self._notes: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._settled = 0
+        self._ready = False
 
     # -- what signals ask for
 
@@ -107,21 +132,48 @@ class Service:
         self._gate.probe_now(self._clock())
         self._kick.set()
 
+    # -- what others see
+
+    def standing(self) -> Standing:
+        now = self._clock()
+        return Standing(
+            store=self._store.name,
+            pending=len(self._pending),
+            oldest_published=self._pending.oldest_published(),
+            delayed=len(self._queue) - self._queue.due_now(now),
+            stopping=self._stopping.is_set(),
+            paused=self._paused(now),
+        )
+
+    def _paused(self, now: float) -> Paused | None:
+        gate = self._gate
+        if gate.state is State.OPEN:
+            return None
+        next_try = max(0.0, gate.probe_at - now)
+        return Paused(gate.reason, gate.hint, gate.needs_person, now - gate.closed_since, next_try)
+
     # -- the life
 
     async def run(self) -> None:
         """Until `stop` is called. Raises `SpoolReplaced`, and whatever kills a background task."""
-        with self._followed, self._resources:
-            recovered = await in_thread(recover, self._spool)
+        with self._spools, self._resources:
+            recovered = await in_thread(recover, self._spools.current)
             for run in recovered.quarantined:
                 self._log.warning("interrupted_quarantine_finished", run=run)
             if recovered.unexplained:
                 self._log.warning("leftovers_not_explained", names=list(recovered.unexplained))
+            await self._recall()
             self._watch()
             await self._work_until_stopped()
 
+    async def _recall(self) -> None:
+        """What earlier daemons did last, for people who look."""
+        with suppress(OSError):
+            self._activity.remember(await in_thread(recent_runs, self._options.spool_path, RECENT))
+
     async def _work_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._surface.run()), tasks.create_task(self._beat())]
             background = [
                 tasks.create_task(each)
                 for each in (
@@ -129,16 +181,16 @@ class Service:
                     self._rescans(),
                     self._look_after(),
                     self._probes(),
+                    self._take_notes(),
                     self._housekeeping(),
                 )
             ]
             workers = [tasks.create_task(self._worker()) for _ in range(_runs_under_way())]
             await self._stopping.wait()
-            notify("STOPPING=1")
             for task in background:
                 task.cancel()
             _, late = await asyncio.wait(workers, timeout=self._options.drain_timeout)
-            for task in late:
+            for task in (*late, *beside):
                 task.cancel()
         self._log.info("daemon_stopped", settled=self._settled, pending=len(self._pending), cut_short=len(late))
 
@@ -146,7 +198,9 @@ class Service:
 
     async def _rescans(self) -> None:
         """The first one makes the daemon ready; uploads begin while it still goes on."""
-        await self._rescan()
+        while not await self._rescan():  # noqa: ASYNC110 - what it waits for is on the disk
+            await asyncio.sleep(LOOK_AFTER)
+        self._ready = True
         notify("READY=1")
         self._log.info(
             "daemon_ready", spool=self._options.spool_path, pending=len(self._pending), store=self._store.name
@@ -158,14 +212,21 @@ class Service:
             self._rescan_wanted.clear()
             await self._rescan()
 
-    async def _rescan(self) -> None:
+    async def _rescan(self) -> bool:
+        began = self._clock()
         try:
-            leftovers = await self._pending.rescan(self._spool)
+            with self._spools.in_use() as spool:
+                leftovers = await self._pending.rescan(spool)
         except (OSError, sqlite3.Error) as error:
-            self._log.warning("rescan_failed", error=str(error), retry_in_seconds=self._options.rescan_interval)
-            return
+            self._activity.rescan_failed(str(error))
+            retry_in = self._options.rescan_interval if self._ready else LOOK_AFTER
+            self._complain("rescan_failed", error=str(error), retry_in_seconds=retry_in)
+            return False
+        self._no_more("rescan_failed")
+        self._activity.rescanned(self._clock() - began)
         self._report_leftovers(leftovers)
         self._report_status()
+        return True
 
     def _report_leftovers(self, found: Leftovers) -> None:
         """Orphans are told of when they outlast a look: an artifact is one until its manifest comes."""
@@ -181,6 +242,7 @@ class Service:
         if len(lasting) != told:
             self._log.info("orphans", count=len(lasting), examples=sorted(lasting)[:3])
         self._orphans = (found.orphans, len(lasting))
+        self._activity.orphans = len(lasting)
 
     def _watch(self) -> None:
         """Start watching, or start again. Without a watcher the rescans alone find the runs."""
@@ -190,50 +252,81 @@ class Service:
             watcher = Watcher(self._options.spool_path, self._hint, self._rescan_wanted.set)
             self._watcher = self._resources.enter_context(watcher)
         except OSError as error:
-            self._log.warning(
+            self._watch_again_at = self._clock() + WATCH_AGAIN
+            self._complain(
                 "spool_not_watched",
                 error=str(error),
                 action=f"runs are found every {self._options.rescan_interval:g} s by the rescan",
             )
+        else:
+            self._no_more("spool_not_watched")
 
     def _hint(self, name: str) -> None:
         try:
-            self._pending.hint(self._spool, name)
+            self._pending.hint(self._spools.current, name)
         except (OSError, sqlite3.Error):
             self._rescan_wanted.set()
 
     async def _look_after(self) -> None:
         """Mend the watcher, and follow the spool when it was deleted or made again."""
         while True:
+            asked = self._clock()
             await asyncio.sleep(LOOK_AFTER)
-            if not await in_thread(self._spool.still_there):
+            self._activity.lagged(self._clock() - asked - LOOK_AFTER)
+            if problem := await in_thread(self._spools.current.problem):
+                raise SpoolReplaced(problem)
+            if not await in_thread(self._spools.current.still_there):
                 await self._follow_spool()
-            elif self._watcher is not None and not self._watcher.alive():
-                self._log.warning("watcher_died", action="started again")
-                self._watch()
-                self._rescan_wanted.set()
+            else:
+                self._mend_watcher()
+
+    def _mend_watcher(self) -> None:
+        """A new one sees nothing of what came before it, so a rescan follows."""
+        if self._watcher is None:
+            if self._clock() < self._watch_again_at:
+                return
+        elif self._watcher.alive():
+            return
+        else:
+            self._log.warning("watcher_died", action="started again")
+        self._watch()
+        if self._watcher is not None:
+            self._rescan_wanted.set()
 
     async def _follow_spool(self) -> None:
+        """Attempts under way keep the old spool until they end."""
+        path = self._options.spool_path
         try:
-            spool = await in_thread(open_spool, self._options.spool_path)
+            await in_thread(self._spools.follow)
         except UnsafeSpool as error:
             raise SpoolReplaced(str(error)) from error
         except OSError as error:
-            self._log.warning("spool_gone", path=self._options.spool_path, error=str(error))
+            self._complain("spool_gone", path=path, error=str(error))
             return
-        self._log.warning("spool_replaced", path=self._options.spool_path, action="going on with the new one")
-        self._followed.callback(spool.close)
-        self._spool = spool  # attempts under way keep the old one until they end
+        self._no_more("spool_gone")
+        self._log.warning("spool_replaced", path=path, action="going on with the new one")
         self._watch()
         self._rescan_wanted.set()
+
+    def _complain(self, event: str, **fields: Any) -> None:
+        """Trouble that may go on for days: told when it begins, and ever more seldom."""
+        repeats = self._trouble[event].happened(self._clock())
+        if repeats is not None:
+            self._log.warning(event, **fields, times=repeats.times)
+
+    def _no_more(self, event: str) -> None:
+        repeats = self._trouble[event].ended(self._clock())
+        if repeats is not None:
+            self._log.info("trouble_over", what=event, times=repeats.times, seconds=round(repeats.seconds, 1))
 
     # -- work
 
     async def _worker(self) -> None:
         while (run := await self._next_run()) is not None:
-            spool = self._spool
-            outcome = await self._pipeline.attempt(spool, run, partial(self._queue.enter, run))
-            self._act(spool, run, outcome)
+            with self._spools.in_use() as spool:
+                with self._activity.attempt(run, self._pending.published(run)):
+                    outcome = await self._pipeline.attempt(spool, run, partial(self._queue.enter, run))
+                self._act(spool, run, outcome)
 
     async def _next_run(self) -> str | None:
         while not self._stopping.is_set():
@@ -260,6 +353,7 @@ class Service:
                 self._tried(run, now, store_used=isinstance(outcome, Settled) and outcome.store_used)
             case Later(seconds, store_used):
                 self._queue.done(run, now, again_at=now + seconds)
+                self._activity.retried()
                 self._tried(run, now, store_used=store_used)
             case Pause(reason, hint, needs_person):
                 self._queue.done(run, now, again_at=now)
@@ -277,16 +371,21 @@ class Service:
         if self._gate.ended(run, store_used=store_used):
             self._problem.ended(now)
             self._log.info("uploads_resumed", paused_seconds=round(paused, 1), waiting=len(self._queue))
-            with suppress(sqlite3.Error):
-                self._ledger.resumed()
+            self._notes.put_nowait(self._ledger.resumed)
 
     async def _warm_up(self) -> None:
         with suppress(StoreError):  # the first run will tell
             await self._store.warm_up()
 
+    async def _take_notes(self) -> None:
+        """Of pauses, for people who ask later. In a thread: the disk may be slow, the ledger locked."""
+        while True:
+            note = await self._notes.get()
+            with suppress(sqlite3.Error):
+                await in_thread(note)
+
     async def _probes(self) -> None:
-        with suppress(sqlite3.Error):  # a pause that an earlier daemon noted
-            self._ledger.resumed()
+        self._notes.put_nowait(self._ledger.resumed)  # a pause that an earlier daemon noted
         while True:
             await asyncio.sleep(self._until_probe())
             if self._gate.state is State.CLOSED and self._gate.probe_at <= self._clock():
@@ -311,6 +410,7 @@ class Service:
     def _report_pause(self, now: float, *, news: bool) -> None:
         if news:
             self._problem = RepeatedProblem()
+            self._activity.paused(needs_person=self._gate.needs_person)
         repeats = self._problem.happened(now)
         if repeats is None:
             return
@@ -322,22 +422,41 @@ class Service:
             next_try_seconds=round(max(0.0, self._gate.probe_at - now), 1),
             paused_seconds=round(now - self._gate.closed_since),
         )
-        with suppress(sqlite3.Error):
-            since = _rfc3339(time.time() - (now - self._gate.closed_since))
-            self._ledger.paused(since, self._gate.reason, self._gate.hint)
+        since = _rfc3339(time.time() - (now - self._gate.closed_since))
+        self._notes.put_nowait(partial(self._ledger.paused, since, self._gate.reason, self._gate.hint))
 
     def _report_status(self) -> None:
         state = "" if self._gate.state is State.OPEN else f", paused: {self._gate.reason}"
         under_way = len(self._queue.under_way)
-        notify(f"STATUS={len(self._pending)} pending, {under_way} under way, {self._settled} settled{state}")
+        success = self._activity.last_success
+        last = "none yet" if success is None else _rfc3339(success)
+        notify(
+            f"STATUS={len(self._pending)} pending, {under_way} under way, {self._settled} settled, "
+            f"last upload {last}{state}"
+        )
+
+    async def _beat(self) -> None:
+        """Feed the watchdog while the work moves; before that, have systemd wait for a long first look."""
+        pulse = Pulse(self._activity, self.standing, self._options.rescan_interval, self._clock())
+        problem = RepeatedProblem()
+        while True:
+            stuck = pulse.stuck(self._clock())
+            if stuck is None:
+                notify("WATCHDOG=1" if self._ready else f"EXTEND_TIMEOUT_USEC={BEATS_EXTEND}")
+            elif problem.happened(self._clock()):
+                self._log.error("work_is_stuck", reason=stuck, action="systemd ends and restarts the daemon")
+            await asyncio.sleep(min(LONGEST_BEAT, watchdog_seconds() / 4))
 
     async def _housekeeping(self) -> None:
         while True:
             try:
-                await in_thread(prune_receipts, self._spool, self._options.receipts_keep)
-                self._ledger.forget_tries_before(_rfc3339(time.time() - FIRST_TRIES_KEPT))
+                with self._spools.in_use() as spool:
+                    await in_thread(prune_receipts, spool, self._options.receipts_keep)
+                await in_thread(self._ledger.forget_tries_before, _rfc3339(time.time() - FIRST_TRIES_KEPT))
             except (OSError, sqlite3.Error) as error:
-                self._log.warning("housekeeping_failed", error=str(error))
+                self._log.warning(
+                    "housekeeping_failed", reason=str(error), action="none: old receipts stay for another hour"
+                )
             await asyncio.sleep(HOUSEKEEPING)
 
 

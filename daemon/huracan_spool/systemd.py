@@ -1,13 +1,15 @@
 """Tell systemd how we are: the datagrams of sd_notify(3).
 
-`READY=1`, `STATUS=…`, `STOPPING=1`, `WATCHDOG=1`; a reload is `RELOADING=1` and `MONOTONIC_USEC=…` in one
-call, then `READY=1`. Without the microseconds `systemctl reload` may hang for minutes on newer systemd.
+`READY=1`, `STATUS=…`, `WATCHDOG=1`, `EXTEND_TIMEOUT_USEC=…`, and `STOPPING=1`, after which systemd waits for the
+end; so a reload sends none. It is `RELOADING=1` and `MONOTONIC_USEC=…` in one call, then `READY=1`. Without the
+microseconds `systemctl reload` may hang for minutes on newer systemd.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +17,16 @@ if TYPE_CHECKING:
 
 # systemd answers at once or is in deep trouble; the event loop must not wait for the latter.
 _PATIENCE_SECONDS = 0.5
+
+
+def watchdog_seconds(environ: Mapping[str, str] = os.environ) -> float:
+    """How long systemd waits for the next `WATCHDOG=1`; for ever when nobody waits: sd_watchdog_enabled(3)."""
+    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return inf
+    try:
+        return int(environ.get("WATCHDOG_USEC", "")) / 1e6 or inf
+    except ValueError:
+        return inf
 
 
 def notify(*assignments: str, environ: Mapping[str, str] = os.environ) -> bool:

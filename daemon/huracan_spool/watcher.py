@@ -35,19 +35,27 @@ logging.getLogger("watchdog.observers.inotify").addFilter(
 
 
 class Watcher(FileSystemEventHandler):
-    """Calls `hint(name)` in the event loop for names that appear, and `overflow()` when events were lost."""
+    """Calls `hint(name)` in the event loop for names that appear, and `overflow()` when events were lost.
+
+    Raises `OSError` when there can be none, for instance at the limit of instances.
+    """
 
     def __init__(self, path: Path, hint: Callable[[str], None], overflow: Callable[[], None]) -> None:
         self._path = os.path.realpath(path)
         self._loop = asyncio.get_running_loop()
         self._hint = hint
         self._overflow = _OverflowNotice(self._call, overflow)
+        _need_descriptors(4)
         self._observer = Observer()
 
     def __enter__(self) -> Self:
-        """Raises `OSError` when the directory can't be watched, for instance at the limit of instances."""
-        self._observer.schedule(self, self._path, recursive=False, event_filter=_EVENTS)
-        self._observer.start()
+        """Raises `OSError` when the directory can't be watched, for instance at the limit of watches."""
+        try:
+            self._observer.schedule(self, self._path, recursive=False, event_filter=_EVENTS)
+            self._observer.start()
+        except BaseException:
+            self._observer.stop()  # its thread and its descriptors are there from the beginning
+            raise
         logging.getLogger(_WATCHDOG_LOG).addHandler(self._overflow)
         return self
 
@@ -72,6 +80,17 @@ class Watcher(FileSystemEventHandler):
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:  # the loop is closed: the daemon is on its way out
             return
+
+
+def _need_descriptors(count: int) -> None:
+    """Raises `OSError` with fewer to be had: watchdog loses those it got when it does not get all."""
+    opened: list[int] = []
+    try:
+        while len(opened) < count:
+            opened += os.pipe()
+    finally:
+        for fd in opened:
+            os.close(fd)
 
 
 class _OverflowNotice(logging.Handler):

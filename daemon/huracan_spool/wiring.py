@@ -7,7 +7,7 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,13 @@ from pathlib import Path
 import structlog
 
 from huracan_spool import __version__
+from huracan_spool.activity import Activity
+from huracan_spool.http.surface import NoSurface, Surface, Tcp
+from huracan_spool.http.view import View
 from huracan_spool.inspecting import Inspector
 from huracan_spool.inspection.forks import Forks
-from huracan_spool.ledger import Ledger, open_ledger
+from huracan_spool.ledger import LEDGER, LOCK, Ledger, open_ledger
+from huracan_spool.overview import store_name
 from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
 from huracan_spool.service import Service, ServiceOptions
@@ -26,26 +30,25 @@ from huracan_spool.settings import Timetable as TimetableSetting
 from huracan_spool.spool.directory import open_spool, take_lock
 from huracan_spool.spool.files import open_folder
 from huracan_spool.spool.pending import Pending
+from huracan_spool.standing import Standing
 from huracan_spool.stores.base import Store
-from huracan_spool.stores.dropbox.api import open_dropbox
+from huracan_spool.stores.dropbox.api import DropboxApi, open_dropbox
 from huracan_spool.stores.dropbox.auth import Credentials
 from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate, Timetable
-from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.dropbox.store import DropboxStore
 from huracan_spool.stores.dropbox.transport import TransportOptions
+from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
 
-LEDGER = "ledger.sqlite"
 MODELS = "models"
-LOCK = "lock"
 UPLOADER = f"huracan-spool {__version__}"
 
 
 @asynccontextmanager
-async def built(settings: Settings) -> AsyncIterator[Service]:
-    """The daemon's objects, open and wired.
+async def built(settings: Settings, activity: Activity) -> AsyncIterator[Service]:
+    """The daemon's objects, open and wired; what they do is reported to `activity`.
 
     Raises `SpoolBusy` for a second daemon, `UnsafeSpool`, and `OSError` when the host refuses.
     """
@@ -57,7 +60,7 @@ async def built(settings: Settings) -> AsyncIterator[Service]:
             structlog.get_logger().warning("spool_is_odd", warning=warning)
         ledger = open_ledger(state / LEDGER)
         stack.callback(ledger.close)
-        store = await stack.enter_async_context(_store(settings, ledger))
+        store = await stack.enter_async_context(_store(settings, ledger, activity))
         forks = await stack.enter_async_context(Forks())
         options = ServiceOptions(
             spool_path=settings.spool.path,
@@ -72,11 +75,15 @@ async def built(settings: Settings) -> AsyncIterator[Service]:
                 ledger,
                 pending,
                 _pipeline_options(settings, forks),
+                activity,
                 monotonic=time.monotonic,
                 now=lambda: datetime.now(UTC),
             )
 
-        yield Service(options, spool, store, ledger, make_pipeline)
+        def make_surface(standing: Callable[[], Standing]) -> Surface | NoSurface:
+            return _surface(settings, View(activity, standing, store.facts, ledger, spool.path, _named(settings)))
+
+        yield Service(options, spool, store, ledger, make_pipeline, activity, make_surface)
 
 
 def _open_state(state_dir: Path, stack: AsyncExitStack) -> Path:
@@ -103,6 +110,17 @@ def _pipeline_options(settings: Settings, forks: Forks) -> PipelineOptions:
     )
 
 
+def _surface(settings: Settings, view: View) -> Surface | NoSurface:
+    listen = settings.http.listen
+    if listen is None:
+        return NoSurface()
+    return Surface(listen if isinstance(listen, Path) else Tcp(listen.host, listen.port), view)
+
+
+def _named(settings: Settings) -> str:
+    return store_name(uses_dropbox=settings.uses_dropbox, archive=settings.archive.path)
+
+
 def _inspector(settings: Settings, forks: Forks) -> Inspector | None:
     if settings.spool.inspection == "off":
         return None
@@ -110,46 +128,66 @@ def _inspector(settings: Settings, forks: Forks) -> Inspector | None:
 
 
 @asynccontextmanager
-async def _store(settings: Settings, ledger: Ledger) -> AsyncIterator[Store]:
+async def _store(settings: Settings, ledger: Ledger, activity: Activity) -> AsyncIterator[Store]:
     patience = Patience(settings.retry.run_first)
     app_folder = settings.dropbox.app_folder
     if not settings.uses_dropbox:
         structlog.get_logger().warning(
             "dropbox_not_configured",
             archive=settings.archive.path,
-            action="runs are kept in the local archive; set dropbox.access_token to upload them",
+            action="runs are kept in the local archive; to upload them: huracan-spool auth login",
         )
-        yield LocalStore(settings.archive.path / app_folder, patience)
+        yield LocalStore(settings.archive.path / app_folder, patience, activity)
         return
-    dropbox, upload, retry = settings.dropbox, settings.upload, settings.retry
+    upload, retry = settings.upload, settings.retry
     rng = random.Random()  # noqa: S311
-    options = TransportOptions(
-        api_url=dropbox.api_url,
-        content_url=dropbox.content_url,
-        oauth_url=dropbox.oauth_url,
-        ca_file=str(dropbox.ca_file) if dropbox.ca_file else None,
-        connections=upload.connections,
-        user_agent=f"huracan-spool/{__version__}",
-    )
-    credentials = Credentials(
-        access_token=_reveal(dropbox.access_token),
-        refresh_token=_reveal(dropbox.refresh_token),
-        app_key=_reveal(dropbox.app_key),
-        app_secret=_reveal(dropbox.app_secret),
-    )
     connection = open_dropbox(
-        options,
-        credentials,
+        transport_options(settings),
+        _credentials(settings),
         rate=CallRate(upload.calls_per_second),
         bandwidth=Bandwidth(_bandwidth(upload.bandwidth_limit)),
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
+        progress=activity,
     )
     async with connection as api:
         uploader = Uploader(api, chunk_size=upload.chunk_size, connections=upload.connections, ledger=ledger)
         delay: Callable[[int], float] = partial(
             call_backoff, first=retry.call_first, maximum=retry.call_max, rng=rng
         )
-        yield DropboxStore(api, uploader, Changes(api, delay), patience, app_folder)
+        yield DropboxStore(api, uploader, Changes(api, delay), patience, app_folder, activity)
+
+
+def for_a_question(settings: Settings) -> AbstractAsyncContextManager[DropboxApi]:
+    """The API for a command that asks something and says so at once when it gets no answer."""
+    return open_dropbox(
+        transport_options(settings),
+        _credentials(settings),
+        rate=CallRate(settings.upload.calls_per_second),
+        bandwidth=Bandwidth(None),
+        retry=CallRetry(first=0.2, maximum=1.0, attempts=2, rng=random.Random()),  # noqa: S311
+    )
+
+
+def transport_options(settings: Settings) -> TransportOptions:
+    dropbox = settings.dropbox
+    return TransportOptions(
+        api_url=dropbox.api_url,
+        content_url=dropbox.content_url,
+        oauth_url=dropbox.oauth_url,
+        ca_file=str(dropbox.ca_file) if dropbox.ca_file else None,
+        connections=settings.upload.connections,
+        user_agent=f"huracan-spool/{__version__}",
+    )
+
+
+def _credentials(settings: Settings) -> Credentials:
+    dropbox = settings.dropbox
+    return Credentials(
+        access_token=_reveal(dropbox.access_token),
+        refresh_token=_reveal(dropbox.refresh_token),
+        app_key=_reveal(dropbox.app_key),
+        app_secret=_reveal(dropbox.app_secret),
+    )
 
 
 def _reveal(secret: Secret | None) -> str | None:

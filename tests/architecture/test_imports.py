@@ -30,7 +30,13 @@ MAY_IMPORT = {
     "outcome": set(),
     "retry": VOCABULARY,
     "threads": set(),
+    "measures": set(),
+    "standing": set(),
+    "activity": VOCABULARY | {"measures", "receipt", "recent"},
     "emulator": {"emulator"},
+    "install": {"install", "errors"},
+    "pulse": {"activity", "standing"},
+    "systemd": set(),
 }
 
 DAEMON = {"pipeline", "service", "settings", "wiring", "daemon", "cli"}
@@ -46,22 +52,25 @@ NEVER_IMPORTS = [
     ("stores.dropbox", {"stores.local"}, set()),
     ("pipeline", {"stores.local", "stores.dropbox", "settings", "service"}, set()),
     ("service", {"stores.local", "stores.dropbox", "settings"}, set()),
-    ("", {"settings"}, {"settings", "wiring", "daemon", "cli"}),
-    ("", {"wiring"}, {"wiring", "daemon", "cli"}),
+    ("http", DAEMON | {"stores"}, set()),
+    ("", {"http"}, {"http", "wiring"}),
+    ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli"}),
+    ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli"}),
+    ("", {"doctor"}, {"doctor", "cli"}),
     ("", {"cli"}, {"cli", "__main__"}),
     ("", {"emulator"}, {"emulator", "cli.emulator", "demo"}),
 ]
 
 HOMES = {
-    "aiohttp": {"stores.dropbox.transport", "emulator"},
+    "aiohttp": {"stores.dropbox.transport", "emulator", "http"},
     "yarl": {"stores.dropbox", "emulator"},
     "dropbox": {"stores.dropbox", "emulator"},
     "stone": {"stores.dropbox", "emulator"},
     "trustme": {"emulator"},
     "watchdog": {"watcher"},
     "tenacity": {"retry"},
-    # pipeline and service catch its errors
-    "sqlite3": {"ledger", "spool.index", "pipeline", "service"},
+    # pipeline, service and http.view catch its errors
+    "sqlite3": {"ledger", "doctor", "ledger_file", "spool.index", "pipeline", "service", "http.view"},
     "yaml": {"settings"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -59,11 +60,33 @@ def bad_runs() -> Iterator[BadRun]:
         "nested": ("bad_manifest", _says(b"[" * 100_000), {}),
         "version-2": ("unsupported_version", _with(version=2), {}),
         "punctuation": ("bad_symbol", _with(symbol="/-:_"), {}),
+        "duplicate-key": ("bad_manifest", _says(b'{"version": 1, "version": 1}'), {}),
+        "not-a-number": ("bad_manifest", _says(b'{"version": 1, "metadata": {"loss": NaN}}'), {}),
+        "beyond-every-number": ("bad_manifest", _says(b'{"version": 1, "metadata": {"loss": 1e999}}'), {}),
+        "a-number-of-9000-digits": ("bad_manifest", _says(b'{"version": %s}' % (b"9" * 9000)), {}),
+        "surrogate": ("bad_manifest", _says(b'{"version": 1, "metadata": {"note": "\\ud800"}}'), {}),
+        "a-million-brackets": ("bad_manifest", _says(b'{"version": 1, "metadata": [%s]}' % (b"[]," * 300_000)), {}),
+        "deep-metadata": ("bad_manifest", _says(b'{"a":' * 100 + b"1" + b"}" * 100), {}),
+        "metadata-too-big": ("bad_manifest", _with(metadata={"note": "x" * 70_000}), {}),
         "same-file-twice": ("bad_manifest", _twice, {"left": frozenset({"trades"})}),
+        "its-own-manifest": (
+            "bad_manifest",
+            _declares("metrics", file="its-own-manifest.manifest.json"),
+            {"left": frozenset({"metrics"})},
+        ),
+        "a-receipt": (
+            "bad_manifest",
+            _declares("metrics", file="receipts/its-own-manifest.json"),
+            {"left": frozenset({"metrics"})},
+        ),
+        "device": ("not_regular", _instead("model", _make_device), {}),
+        "a-tebibyte-of-holes": ("too_big", _holes(2**40), {}),
+        "beyond-dropbox": ("too_big", _holes(2**41), {}),
         "anothers-file": ("wrong_owner", _anothers, {"left": frozenset({"model"})}),
     }
     alone = {"symlink-manifest", "fifo-manifest", "empty", "two-mebibytes", "not-utf8", "cut-off", "nested"}
-    alone |= {"version-2"}
+    alone |= {"version-2", "duplicate-key", "not-a-number", "beyond-every-number", "a-number-of-9000-digits"}
+    alone |= {"surrogate", "a-million-brackets", "deep-metadata"}
     base = make_run()
     for name, (code, spoil, more) in cases.items():
         yield BadRun(replace(base, name=name), code, spoil, lone_manifest=name in alone, **more)
@@ -125,6 +148,23 @@ def _manifest_is(make: Callable[[Path], object]) -> Spoil:
         for kind, data in run.contents.items():
             (spool / run.file(kind)).write_bytes(data)
         make(spool / run.manifest_file)
+
+    return spoil
+
+
+def _make_device(path: Path) -> None:
+    """/dev/zero, which has no end."""
+    os.mknod(path, 0o644 | stat.S_IFCHR, os.makedev(1, 5))
+
+
+def _holes(size: int) -> Spoil:
+    def spoil(spool: Path, run: Run) -> None:
+        manifest = run.manifest()
+        manifest["artifacts"]["model"] = {"file": run.file("model"), "size": size}
+        rest = {kind: data for kind, data in run.contents.items() if kind != "model"}
+        (spool / run.file("model")).touch()
+        os.truncate(spool / run.file("model"), size)
+        replace(run, contents=rest).drop(spool, manifest)
 
     return spoil
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from huracan_spool import logs, wiring
+from huracan_spool.activity import Activity
 from huracan_spool.service import Service
 from huracan_spool.settings import load
 from support.loglines import LogLine, parse_line
@@ -36,7 +37,7 @@ async def serving(site: Site) -> AsyncIterator[Serving]:
     """A service that is ready, and is stopped in order with its block."""
     log = io.StringIO()
     logs.configure("text", "info", stream=log)
-    async with wiring.built(load(site.config, site.environ)) as service, asyncio.TaskGroup() as tasks:
+    async with wiring.built(load(site.config, site.environ), Activity()) as service, asyncio.TaskGroup() as tasks:
         task = tasks.create_task(service.run())
         running = Serving(service, task, log)
         await running.logged("daemon_ready")

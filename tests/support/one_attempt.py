@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from huracan_spool import logs
+from huracan_spool.activity import Activity
 from huracan_spool.due_queue import DueQueue
 from huracan_spool.ledger import open_ledger
 from huracan_spool.manifest import Kind
@@ -25,6 +26,7 @@ from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.spool.directory import Spool, open_spool
 from huracan_spool.spool.pending import Pending
 from huracan_spool.spool.recovery import recover
+from huracan_spool.standing import StoreFacts
 from huracan_spool.stores.base import Content, PlannedRun, Stored
 from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
@@ -52,6 +54,9 @@ class CountingStore:
 
     async def warm_up(self) -> None:
         await self.store.warm_up()
+
+    def facts(self) -> StoreFacts:
+        return self.store.facts()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ async def attempts(spool_path: Path, state: Path) -> AsyncIterator[Attempts]:
             PipelineOptions(
                 models=state / "models", run_delay=lambda _: 0.0, host="here", uploader="test", **OPTIONS
             ),
+            Activity(),
             monotonic=time.monotonic,
             now=lambda: datetime.now(UTC),
         )

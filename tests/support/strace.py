@@ -18,9 +18,14 @@ def killing(call: str, number: int) -> tuple[str, ...]:
     return (*_STRACE, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
 
 
-def failing(call: str, error: str) -> tuple[str, ...]:
-    """A wrapper command: every such `call` fails."""
-    return (*_STRACE, "-e", f"trace={call}", "-e", f"inject={call}:error={error}")
+def failing(call: str, error: str, when: str = "1+") -> tuple[str, ...]:
+    """A wrapper command: every such `call` fails, or those of each thread that `when` counts, as `1..3`."""
+    return (*_STRACE, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}")
+
+
+def delaying(call: str, seconds: float) -> tuple[str, ...]:
+    """A wrapper command: every such `call` takes so much longer."""
+    return (*_STRACE, "-e", f"trace={call}", "-e", f"inject={call}:delay_enter={round(seconds * 1e6)}")
 
 
 def python(program: Path, *arguments: str) -> Sequence[str]:

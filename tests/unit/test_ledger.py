@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -189,10 +188,9 @@ def test_a_crash_loses_nothing_that_was_written(path, tmp_path):
 def test_trouble_of_the_disk_is_not_taken_for_damage(tmp_path):
     (tmp_path / "folder").mkdir()
 
-    with pytest.raises(sqlite3.OperationalError):
-        open_ledger(tmp_path / "folder")
-    with pytest.raises(sqlite3.OperationalError):
-        open_ledger(tmp_path / "missing" / "ledger.sqlite")
+    for path in (tmp_path / "folder", tmp_path / "missing" / "ledger.sqlite"):
+        with pytest.raises(OSError, match=f"the ledger {path} can't be used: unable to open database file"):
+            open_ledger(path)
 
     assert os.listdir(tmp_path) == ["folder"]
 

@@ -361,3 +361,16 @@ def test_runs_are_offered_once_the_longest_known_first_and_again_when_they_chang
     index.learn([("a", "2", ())], 10.0)
 
     assert index.offer(2) == ["a"]
+
+
+async def test_a_runs_age_is_the_kernels_word_not_its_owners(spool, pending):
+    write(spool, "run.manifest.json", b"{}")
+    published = os.stat(spool.path / "run.manifest.json").st_ctime
+    os.utime(spool.path / "run.manifest.json", (0, 0))
+    write(spool, "later.manifest.json", b"{}")
+    await pending.rescan(spool)
+
+    assert pending.published("later") >= pending.published("run") >= published
+    assert pending.oldest_published() == pending.published("run")
+    pending.ended(spool, "run")
+    assert pending.published("nobody") is None

@@ -68,6 +68,19 @@ async def test_only_what_may_be_tried_again_is_tried_again(error):
     assert call.calls == 1
 
 
+class Slow(TryAgain):
+    slow = True
+
+
+async def test_a_call_that_fails_slowly_is_made_once_more_and_no_further():
+    call = Failing(*[Slow("nothing moved")] * 5)
+
+    with pytest.raises(Slow):
+        await retry_with(Sleeper())(call)
+
+    assert call.calls == 2
+
+
 async def test_the_servers_wish_is_waited_out_in_full_and_a_little_more():
     sleeper = Sleeper()
 

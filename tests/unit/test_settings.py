@@ -354,6 +354,18 @@ def test_an_unreadable_credential_is_a_problem(configured: Configured) -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["[1000, 1001]", "[1000,1001]", "1000,1001", "1000 1001"])
+def test_a_list_in_the_environment_may_look_as_it_does_in_a_file(configured: Configured, text: str) -> None:
+    """It is what the hint says that was expected."""
+    assert configured.load(HURACAN_SPOOL__ALLOWED_UIDS=text).spool.allowed_uids == {1000, 1001}
+
+
+@pytest.mark.parametrize("text", ["[1000", "1000]", "[]", "[[1000]]"])
+def test_half_a_list_is_none(configured: Configured, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="a list of numeric user ids"):
+        configured.load(HURACAN_SPOOL__ALLOWED_UIDS=text)
+
+
 def test_every_key_has_its_variable(configured: Configured) -> None:
     changed = configured.load(
         HURACAN_SPOOL__PATH="/srv/spool",

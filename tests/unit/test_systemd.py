@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from math import inf
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from huracan_spool.systemd import notify
+from huracan_spool.systemd import notify, watchdog_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,3 +51,18 @@ def test_without_a_socket_nothing_is_sent(environ: dict[str, str]) -> None:
 def test_a_systemd_that_is_gone_is_no_error(tmp_path: Path) -> None:
     assert not notify("READY=1", environ={"NOTIFY_SOCKET": str(tmp_path / "gone")})
     assert not notify("READY=1", environ={"NOTIFY_SOCKET": f"/{'x' * 200}"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({}, inf),
+        ({"WATCHDOG_USEC": "60000000"}, 60),
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": str(os.getpid())}, 60),
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}, inf),
+        ({"WATCHDOG_USEC": "0"}, inf),
+        ({"WATCHDOG_USEC": "soon"}, inf),
+    ],
+)
+def test_how_long_the_watchdog_waits(environ: dict[str, str], seconds: float) -> None:
+    assert watchdog_seconds(environ) == seconds

@@ -17,10 +17,15 @@ COMMANDS = {
     "submit": ("submit", "submit", "Put a run into the spool."),
     "status": ("status", "status", "What waits, what is paused, what was done, what failed."),
     "failed": ("failed", "failed", "Look at failed runs, try them again, or drop them."),
+    "auth": ("auth", "auth", "Log in to Dropbox, and see how the log-in stands."),
     "check-config": ("check_config", "check_config", "Print the settings in use, or what is wrong with them."),
+    "doctor": ("doctor", "doctor", "Look for everything that can be wrong on this host."),
     "inspect": ("inspect", "inspect_files", "Look at files as the daemon would."),
+    "install": ("install", "install", "Set up the service on this host, or upgrade it."),
+    "uninstall": ("install", "uninstall", "Remove the service; data stays."),
     "schema": ("schema", "schema", "Print the JSON Schema of the manifest."),
     "emulator": ("emulator", "emulator", "Run the Dropbox emulator by itself."),
+    "man": ("man", "man", "Write the manual pages."),
 }
 
 

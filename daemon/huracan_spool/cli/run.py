@@ -23,7 +23,7 @@ def run(config: Path | None) -> None:
     Exits with 0 after a stop, 75 when another daemon has the spool or the spool was replaced, 77 when the spool
     or the configuration can't be trusted, 78 when the configuration is wrong, 70 for a defect.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, secrets_needed=True)
     import structlog  # noqa: PLC0415 - with what follows it costs 0.4 s that no other command should pay
 
     from huracan_spool.stores.dropbox.sdk_types import load_types_only  # noqa: PLC0415
@@ -36,7 +36,7 @@ def run(config: Path | None) -> None:
 
     daemon.begin_logging(settings)
     try:
-        daemon.serve(lambda: load(config, os.environ), settings)
+        daemon.serve(lambda: load(config, os.environ, secrets_needed=True), settings)
     except (SpoolBusy, SpoolReplaced) as error:
         structlog.get_logger().error("daemon_ended", reason=str(error), action="start it again later")
         raise stop.Stop(str(error), stop.TEMPFAIL) from None

@@ -1,8 +1,14 @@
 """Making a staged run visible: artifacts first, the manifest last, and nothing of it if that fails.
 
-1. each artifact gets its name, refusing to replace anything; the directory is fsynced.
-2. the manifest is written in the hidden folder, fsynced, and gets its name: from here on the run is the daemon's.
-3. the directory is fsynced: only now may originals be removed.
+The steps, and what a crash after each leaves:
+
+1. the manifest is written in the hidden folder and fsynced: nothing to be seen; originals are where they were, or
+   in the hidden folder when they were renamed into it.
+2. each artifact gets its name, refusing to replace anything; the directory is fsynced: whole files that no
+   manifest names, which the daemon leaves alone. Not after the manifest: it would name what a power cut takes away.
+3. the manifest gets its name: from here on the run is the daemon's. A power cut may take the name back, and then
+   it is as after step 2.
+4. the directory is fsynced: nothing can be lost any more, and only now may originals be removed.
 
 A name that is taken, at whatever step, takes the steps back, and the next name is tried.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from huracan_spool.settings.load import DEFAULT_CONFIG, load
+from huracan_spool.settings.login import StoredLogin, login_path, stamp_of, store_login, write_secret
 from huracan_spool.settings.model import (
     KEYS,
     Archive,
@@ -35,9 +36,14 @@ __all__ = [
     "Settings",
     "Source",
     "Spool",
+    "StoredLogin",
     "TcpAddress",
     "TimeAllowance",
     "Timetable",
     "Upload",
     "load",
+    "login_path",
+    "stamp_of",
+    "store_login",
+    "write_secret",
 ]

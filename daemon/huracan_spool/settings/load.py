@@ -1,6 +1,6 @@
 """Settings out of all their sources, or every problem in one go.
 
-Who wins: the environment, then the file, then systemd's credentials, then the default. For secrets the other
+Who wins: the environment, then a stored log-in, the file, systemd's credentials, the default. For secrets the other
 way round may look safer, but then a person who tries a token by `HURACAN_DROPBOX__ACCESS_TOKEN=…` would
 not be using it, without a word. Values are judged after merging: an access token in the file and a refresh
 token among the credentials are two kinds of token all the same.
@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from huracan_spool.settings.login import StoredLogin, login_path, stamp_of
 from huracan_spool.settings.model import KEYS, SECTIONS, STATE_DIR, Settings, Source
 from huracan_spool.settings.problems import (
     ConfigurationError,
@@ -19,7 +20,7 @@ from huracan_spool.settings.problems import (
     NotAccepted,
     Problem,
 )
-from huracan_spool.settings.sources import Given, from_credentials, from_environment, from_file
+from huracan_spool.settings.sources import Found, Given, from_credentials, from_environment, from_file, from_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,8 +32,17 @@ DEFAULT_CONFIG = Path("/etc/huracan-spool/config.yaml")
 _DEFAULT = "default"
 
 
-def load(config_path: Path | None, environ: Mapping[str, str], credentials_dir: Path | None = None) -> Settings:
+def load(
+    config_path: Path | None,
+    environ: Mapping[str, str],
+    credentials_dir: Path | None = None,
+    *,
+    secrets_needed: bool = False,
+) -> Settings:
     """Raises `ConfigurationNotPermitted` or `ConfigurationError`, either with every problem there is.
+
+    A stored log-in that this user may not read is a problem where `secrets_needed`; to others its being there
+    is enough.
 
     Without a `config_path` the default file is read if it is there; without a `credentials_dir`,
     `$CREDENTIALS_DIRECTORY` of `environ` is.
@@ -42,15 +52,24 @@ def load(config_path: Path | None, environ: Mapping[str, str], credentials_dir: 
     credentials = from_credentials(credentials_dir)
     file = from_file(config_path or DEFAULT_CONFIG, required=config_path is not None)
     environment = from_environment(environ)
-    problems = [*file.problems, *credentials.problems]
-    given = {**_defaults(environ), **credentials.values, **file.values, **environment.values}
+    stored, login = _stored_login(config_path or DEFAULT_CONFIG, secrets_needed=secrets_needed)
+    problems = [*file.problems, *credentials.problems, *login.problems]
+    if login.values or not stored.readable:
+        _give_precedence(environment, stored, login, file, credentials)
+    given = {
+        **_defaults(environ),
+        **credentials.values,
+        **file.values,
+        **login.values,
+        **environment.values,
+    }
     values = _parse(given, problems)
     problems += _contradictions(values, given)
-    if file.forbidden:
+    if file.forbidden or login.forbidden:
         raise ConfigurationNotPermitted(problems)
     if problems:
         raise ConfigurationError(problems)
-    return _build(values, given, tuple(environment.warnings))
+    return _build(values, given, (*environment.warnings, *login.warnings), stored)
 
 
 def default_state_dir(environ: Mapping[str, str]) -> Path:
@@ -62,6 +81,34 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
     # "All paths must be absolute; a relative one is to be ignored": the XDG specification.
     home = Path(base) if base.startswith("/") else Path(environ.get("HOME", "")) / ".local/state"
     return home / "huracan-spool"
+
+
+def _stored_login(config: Path, *, secrets_needed: bool) -> tuple[StoredLogin, Found]:
+    path = login_path(config)
+    stamp = stamp_of(path)  # before it is read: one that is replaced meanwhile has another stamp
+    found = from_login(path)
+    unreadable = found.forbidden and not found.values
+    if unreadable and not secrets_needed:
+        return StoredLogin(path, stamp, readable=False), Found()
+    return StoredLogin(path, stamp), found
+
+
+def _give_precedence(
+    environment: Found, stored: StoredLogin, login: Found, file: Found, credentials: Found
+) -> None:
+    """Who we are comes from one source as a whole: a key of one app and a token of another are of no use."""
+    tokens = ("dropbox.access_token", "dropbox.refresh_token")
+    if any(path in environment.values for path in tokens):
+        login.values.clear()
+        return
+    for path in tokens:
+        if path in file.values:
+            origin = file.values[path].origin
+            login.warnings.append(f"{path} ({origin}) is not used: the log-in in {stored.path} goes before it")
+    for key in KEYS:
+        if key.is_secret:
+            file.values.pop(key.path, None)
+            credentials.values.pop(key.path, None)
 
 
 def _defaults(environ: Mapping[str, str]) -> dict[str, Given]:
@@ -114,13 +161,15 @@ def _contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> It
             yield problem(most, f"expected no less than {first}, which is {given[first].text}")
 
 
-def _build(values: Mapping[str, Any], given: Mapping[str, Given], warnings: tuple[str, ...]) -> Settings:
+def _build(
+    values: Mapping[str, Any], given: Mapping[str, Given], warnings: tuple[str, ...], login: StoredLogin
+) -> Settings:
     sections = {
         section: model(**{key.name: values[key.path] for key in KEYS if key.section == section})
         for section, model in SECTIONS.items()
     }
     sources = {key.path: _source(key, given.get(key.path), values[key.path]) for key in KEYS}
-    return Settings(**sections, state_dir=values["state_dir"], warnings=warnings, sources=sources)
+    return Settings(**sections, state_dir=values["state_dir"], warnings=warnings, sources=sources, login=login)
 
 
 def _source(key: Key, given: Given | None, value: object) -> Source:

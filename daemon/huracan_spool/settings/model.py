@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from huracan_spool.settings import names, quantities
+from huracan_spool.settings.login import StoredLogin
 from huracan_spool.settings.secret import HIDDEN, Secret
 
 if TYPE_CHECKING:
@@ -124,10 +125,12 @@ class Settings:
     state_dir: Path = _key(names.absolute_path, None, "progress, history and kept models")
     warnings: tuple[str, ...] = field(default=(), compare=False)
     sources: Mapping[str, Source] = field(compare=False, repr=False)
+    login: StoredLogin = field(compare=False)
 
     @property
     def uses_dropbox(self) -> bool:
-        return self.dropbox.access_token is not None or self.dropbox.refresh_token is not None
+        has_token = self.dropbox.access_token is not None or self.dropbox.refresh_token is not None
+        return has_token or not self.login.readable
 
     def secrets(self) -> tuple[Secret, ...]:
         """What the log must hide."""

@@ -78,7 +78,8 @@ def allowed_uids(text: str) -> frozenset[int] | None:
     """None is everybody."""
     if text == "any":
         return None
-    words = text.replace(",", " ").split()
+    listed = re.fullmatch(r"\[(.*)\]", text)  # as a file has it, in the environment
+    words = (listed[1] if listed else text).replace(",", " ").split()
     if not words or not all(re.fullmatch(r"[0-9]{1,10}", word) and int(word) <= _LARGEST_UID for word in words):
         raise NotAccepted("any, or a list of numeric user ids such as [1000, 1001]")
     return frozenset(map(int, words))

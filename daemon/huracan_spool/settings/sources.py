@@ -109,6 +109,15 @@ def from_file(path: Path, *, required: bool) -> Found:
     return found
 
 
+def from_login(path: Path) -> Found:
+    """What `auth login` stored; only secrets have a place there."""
+    found = from_file(path, required=False)
+    for name in [name for name in found.values if not _BY_PATH[name].is_secret]:
+        origin = found.values.pop(name).origin
+        found.problems.append(Problem(name, "expected in the configuration, not beside a log-in", origin))
+    return found
+
+
 def _is_real_secret(item: tuple[str, Given]) -> bool:
     path, given = item
     return _BY_PATH[path].is_secret and not given.text.upper().startswith(PLACEHOLDER)

@@ -7,6 +7,7 @@ import fcntl
 import grp
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Spool:
     failed: int
     receipts: int
     lock: int
+    group: int
     warnings: tuple[str, ...] = ()
 
     def close(self) -> None:
@@ -42,24 +44,33 @@ class Spool:
             os.close(fd)
 
     def still_there(self) -> bool:
-        """False once the path leads elsewhere. The link count tells a removal even behind a bind mount."""
+        """False once its path, or the name of one of our folders in it, leads elsewhere."""
+        return (
+            _leads_to(self.root, str(self.path))
+            and _leads_to(self.failed, protocol.FAILED, self.root)
+            and _leads_to(self.receipts, protocol.RECEIPTS, self.root)
+        )
+
+    def problem(self) -> str | None:
+        """What makes the open directory unsafe by now, as a sentence; None when nothing does."""
         status = os.fstat(self.root)
-        try:
-            now = os.stat(self.path, follow_symlinks=False)
-        except OSError:
-            return False
-        return status.st_nlink > 0 and (now.st_dev, now.st_ino) == (status.st_dev, status.st_ino)
+        if status.st_nlink == 0 and _is_at(self.root, str(self.path)):
+            return f"{self.path} was removed, and what took its place can't be seen from inside a mount namespace"
+        if status.st_gid != self.group:
+            return f"{self.path} was given to the group {status.st_gid}"
+        return _unsafe(self.path, status)
 
     def free_bytes(self) -> int:
         space = os.fstatvfs(self.root)
         return space.f_bavail * space.f_frsize
 
 
-def open_spool(path: Path) -> Spool:
+def open_spool(path: Path, held: Iterable[Spool] = ()) -> Spool:
     """Open, make if it is missing, check and lock the spool at `path`.
 
-    Raises `UnsafeSpool` when it is a link, no directory, somebody else's or writable by the world, `SpoolBusy`
-    when another daemon has it, and `OSError` when the host refuses.
+    `held` are spools that this process has open: one of them may be the very one, come back to its place. Raises
+    `UnsafeSpool` when it is a link, no directory, somebody else's or writable by the world, `SpoolBusy` when
+    another daemon has it, and `OSError` when the host refuses.
     """
     warnings = _make_if_missing(path)
     opened: list[int] = []
@@ -68,12 +79,34 @@ def open_spool(path: Path) -> Spool:
         warnings += _mode_warnings(path, root)
         opened.append(failed := _own_folder(path, root, protocol.FAILED))
         opened.append(receipts := _own_folder(path, root, protocol.RECEIPTS))
-        opened.append(lock := take_lock(receipts, protocol.LOCK, f"the spool {path}"))
+        opened.append(lock := _lock(path, receipts, [each.lock for each in held]))
     except BaseException:
         for fd in opened:
             os.close(fd)
         raise
-    return Spool(path, root, failed, receipts, lock, tuple(warnings))
+    return Spool(path, root, failed, receipts, lock, os.fstat(root).st_gid, tuple(warnings))
+
+
+def _leads_to(fd: int, name: str, folder: int | None = None) -> bool:
+    """Whether the open directory still has its name. The link count tells a removal even behind a bind mount."""
+    return os.fstat(fd).st_nlink > 0 and _is_at(fd, name, folder)
+
+
+def _is_at(fd: int, name: str, folder: int | None = None) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=folder, follow_symlinks=False))
+    except OSError:
+        return False
+
+
+def _lock(path: Path, receipts: int, held: Iterable[int]) -> int:
+    """Raises `SpoolBusy`, but not for a lock that is our own: flock(2) refuses a second descriptor even to us."""
+    with suppress(FileNotFoundError):
+        now = os.stat(protocol.LOCK, dir_fd=receipts, follow_symlinks=False)
+        for fd in held:
+            if os.path.samestat(os.fstat(fd), now):
+                return os.dup(fd)
+    return take_lock(receipts, protocol.LOCK, f"the spool {path}")
 
 
 def take_lock(folder: int, name: str, what: str) -> int:
@@ -129,16 +162,20 @@ def _open_checked(path: Path) -> int:
                 "remove it, and start again"
             ) from error
         raise
-    status = os.fstat(fd)
-    problem = None
-    if status.st_uid != os.geteuid():
-        problem = f"belongs to user {status.st_uid}, not to the daemon's user {os.geteuid()}"
-    elif status.st_mode & stat.S_IWOTH:
-        problem = f"is writable by everybody (mode {stat.S_IMODE(status.st_mode):04o}); chmod {protocol.MODE:o} it"
+    problem = _unsafe(path, os.fstat(fd))
     if problem:
         os.close(fd)
-        raise UnsafeSpool(f"{path} {problem}")
+        raise UnsafeSpool(problem)
     return fd
+
+
+def _unsafe(path: Path, status: os.stat_result) -> str | None:
+    if status.st_uid != os.geteuid():
+        return f"{path} belongs to user {status.st_uid}, not to the daemon's user {os.geteuid()}"
+    if status.st_mode & stat.S_IWOTH:
+        mode = stat.S_IMODE(status.st_mode)
+        return f"{path} is writable by everybody (mode {mode:04o}); chmod {protocol.MODE:o} it"
+    return None
 
 
 def _mode_warnings(path: Path, root: int) -> list[str]:

@@ -17,7 +17,7 @@ from itertools import islice
 from huracan_spool.manifest import MANIFEST_SUFFIX
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
-from huracan_spool.spool.manifests import declared_files, version_of
+from huracan_spool.spool.manifests import declared_files, published_at, version_of
 from huracan_spool.spool.protocol import NameKind
 
 _CACHE_KIB = 16 * 1024
@@ -28,10 +28,12 @@ CREATE TABLE runs (
     run TEXT PRIMARY KEY,
     version TEXT NOT NULL,       -- of its manifest; touched in any way it is another one
     seen REAL NOT NULL,          -- monotonic seconds, when this version was first seen
+    published REAL NOT NULL,     -- seconds since 1970
     turn INTEGER NOT NULL,       -- counts what is learned: tells what a look could not have found
     offered INTEGER NOT NULL     -- 1 once the queue has it
 ) WITHOUT ROWID;
 CREATE INDEX unoffered ON runs (seen, run) WHERE offered = 0;
+CREATE INDEX by_age ON runs (published);
 CREATE TABLE names (name TEXT, run TEXT, PRIMARY KEY (name, run)) WITHOUT ROWID;
 CREATE INDEX names_of ON names (run);
 CREATE TABLE look (run TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -42,12 +44,14 @@ CREATE TABLE others (name TEXT PRIMARY KEY) WITHOUT ROWID;
 _NOTE_MANIFEST = "INSERT OR REPLACE INTO look VALUES (?)"
 _NOTE_OTHER = "INSERT OR REPLACE INTO others VALUES (?)"
 _GONE = "SELECT run FROM runs WHERE turn <= ? AND run NOT IN (SELECT run FROM look)"
-_LEARN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, 0)"
+_LEARN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, 0)"
 _NAMES = "INSERT OR IGNORE INTO names VALUES (?, ?)"
 _FORGET = "DELETE FROM runs WHERE run = ?"
 _FORGET_NAMES = "DELETE FROM names WHERE run = ?"
 _COUNT = "SELECT count(*) FROM runs"
 _SEEN = "SELECT version, seen FROM runs WHERE run = ?"
+_PUBLISHED = "SELECT published FROM runs WHERE run = ?"
+_OLDEST = "SELECT min(published) FROM runs"
 _FILES = "SELECT name FROM names WHERE run = ?"
 _OTHERS_NAME = "SELECT 1 FROM names WHERE name = ? AND run != ? LIMIT 1"
 _UNOFFERED = "SELECT run FROM runs WHERE offered = 0 ORDER BY seen, run LIMIT ?"
@@ -111,7 +115,7 @@ class Index:
         """Take note of runs that were seen `now`; they are offered to the queue (again)."""
         self._many(_FORGET_NAMES, [(run,) for run, _, _ in found])
         self.turn += 1
-        self._many(_LEARN, [(run, version, now, self.turn) for run, version, _ in found])
+        self._many(_LEARN, [(run, version, now, published_at(version), self.turn) for run, version, _ in found])
         self._many(_NAMES, [(name, run) for run, _, files in found for name in files])
 
     def forget(self, run: str) -> None:
@@ -126,6 +130,14 @@ class Index:
     def seen(self, run: str) -> float | None:
         row = self._one(_SEEN, run)
         return float(str(row[1])) if row else None
+
+    def published(self, run: str) -> float | None:
+        row = self._one(_PUBLISHED, run)
+        return float(str(row[0])) if row else None
+
+    def oldest_published(self) -> float | None:
+        oldest = self._one(_OLDEST)[0]
+        return None if oldest is None else float(str(oldest))
 
     def files_of(self, run: str) -> tuple[str, ...]:
         return tuple(str(name) for (name,) in self._all(_FILES, run))

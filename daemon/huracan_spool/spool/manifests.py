@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,8 @@ from huracan_spool.manifest import MAX_MANIFEST_BYTES, well_named_files
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
 from huracan_spool.spool.files import open_regular, read_limited
+
+_THE_HOST = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def version_of(spool: Spool, name: str) -> str | None:
@@ -27,20 +30,30 @@ def version_of(spool: Spool, name: str) -> str | None:
     return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
+def published_at(version: str) -> float:
+    """When this version of a manifest came to be, in seconds since 1970: by the kernel, its owner has no say."""
+    return int(version.rpartition(":")[2]) / 1e9
+
+
 def declared_files(spool: Spool, run: str) -> tuple[str, ...]:
     """The well-named files that a manifest lists, however wrong the rest of it may be.
 
     Not by the strict parser: that takes four times as long, and a backlog has 100,000 of them. A file that only
     a rejected manifest names is kept for it until that one is in quarantine, which does no harm.
+
+    Raises `OSError` when this host lacks descriptors or memory: a manifest taken for an empty one then could
+    cost its run the files that it shares with another. A manifest that the disk does not give out names none.
     """
     try:
         file = open_regular(spool.root, protocol.manifest_name(run))
-    except (Rejected, OSError):
+        try:
+            document = json.loads(read_limited(file, MAX_MANIFEST_BYTES))
+        finally:
+            file.close()
+    except (Rejected, ValueError, RecursionError):
         return ()
-    try:
-        document = json.loads(read_limited(file, MAX_MANIFEST_BYTES))
-        return well_named_files(document) if isinstance(document, dict) else ()
-    except (ValueError, RecursionError, OSError):
+    except OSError as error:
+        if error.errno in _THE_HOST:
+            raise
         return ()
-    finally:
-        file.close()
+    return well_named_files(document) if isinstance(document, dict) else ()

@@ -24,6 +24,10 @@ from huracan_spool.spool.files import Identity, OpenFile, open_regular, read_lim
 from huracan_spool.threads import in_thread
 
 MAX_ARTIFACT_BYTES = 2**41 - 2**22  # what a Dropbox file may have at most
+# A file of holes costs its maker nothing and a reader hours. Compression can't be meant: no file system's gets far
+# beyond a thirtieth.
+MAY_BE_HOLES = 2**30
+LEAST_STORED = 256  # of so many bytes, one must be on the disk
 
 
 @dataclass(frozen=True)
@@ -161,5 +165,13 @@ def _check_artifact(artifact: Artifact, file: OpenFile, manifest_file: OpenFile)
         raise Rejected(
             Code.TOO_BIG,
             f"{artifact.file!a} has {size} bytes, Dropbox takes {MAX_ARTIFACT_BYTES} at most",
+            artifact=artifact.kind,
+        )
+    stored = os.fstat(file.fd).st_blocks * 512
+    if size > MAY_BE_HOLES and stored < size // LEAST_STORED:
+        raise Rejected(
+            Code.TOO_BIG,
+            f"{artifact.file!a} claims {size} bytes, of which {stored} are on the disk: a file of holes; was it "
+            "written at a wrong offset?",
             artifact=artifact.kind,
         )

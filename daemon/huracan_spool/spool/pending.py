@@ -62,6 +62,13 @@ class Pending:
     def unchanged_since(self, run: str) -> float | None:
         return self._index.seen(run)
 
+    def published(self, run: str) -> float | None:
+        """When its manifest came to be, in seconds since 1970."""
+        return self._index.published(run)
+
+    def oldest_published(self) -> float | None:
+        return self._index.oldest_published()
+
     def files_of(self, run: str) -> tuple[str, ...]:
         return self._index.files_of(run)
 

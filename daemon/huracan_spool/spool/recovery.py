@@ -1,4 +1,7 @@
-"""What a daemon finishes before it takes up work: whatever an earlier one was in the middle of."""
+"""What a daemon finishes before it takes up work: whatever an earlier one was in the middle of.
+
+Every step may be repeated, so a crash in the middle of it is like one before it.
+"""
 
 from __future__ import annotations
 
@@ -29,4 +32,4 @@ def recover(spool: Spool) -> Recovered:
     with os.scandir(spool.root) as entries:
         hidden = [entry.name for entry in entries if entry.name.startswith(protocol.REMOVING)]
     unexplained = tuple(name for name in hidden if not finish_removal(spool, name))
-    return Recovered(tuple(finish_interrupted(spool)), unexplained)
+    return Recovered(tuple(finish_interrupted(spool).values()), unexplained)

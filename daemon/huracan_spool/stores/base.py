@@ -19,6 +19,7 @@ from huracan_spool import layout
 from huracan_spool.content_hash import Fingerprint
 from huracan_spool.manifest import Kind, Symbol
 from huracan_spool.record import KnownRun, RunKey
+from huracan_spool.standing import StoreFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class Store(Protocol):
 
     async def probe(self) -> None:
         """The cheapest question that shows whether the store can be used. Raises what `put` would."""
+        ...
+
+    def facts(self) -> StoreFacts:
+        """What is known of the store without asking anybody."""
         ...
 
 

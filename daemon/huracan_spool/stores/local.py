@@ -1,28 +1,41 @@
 """The local archive: the same tree and the same rules in a folder of this host.
 
-A file is written under a temporary name in `.incoming`, synced, and renamed to a free name; then the folders
-are synced. All of a run's files are ready before the first gets its name. Every file is read back for its
-hash before the run counts as stored, unless this process has just hashed those very bytes.
+The steps, and what a crash after each leaves:
+
+1. each file is written under a temporary name in `.incoming` and synced: nothing to be seen, and the next process
+   sweeps it away. All of a run's files are ready before the first gets its name.
+2. each is renamed to a free name: some of them may be there, whole; a look at the folder tells the next attempt
+   which are missing. A power cut may take names away again, and the spool still has the run.
+3. the files of older runs are moved, each rename synced: any of them may be at the old or the new place, and the
+   next look moves the others.
+4. every folder on the way to the run's files is synced: nothing that a receipt says can go any more.
+
+Every file is read back for its hash before the run counts as stored, unless this process has just hashed those
+very bytes.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from huracan_spool import layout
+from huracan_spool.activity import UNHEARD, Progress
 from huracan_spool.content_hash import Hasher
 from huracan_spool.errors import NeedsPerson, TryAgain
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
 from huracan_spool.spool.files import Identity, fsync_folder, open_folder, rename_noreplace, write_all
+from huracan_spool.standing import Space, StoreFacts
 from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
-from huracan_spool.stores.reconcile import Add, Move, Present
+from huracan_spool.stores.reconcile import Add, Move, Plan, Present
 from huracan_spool.stores.settling import Patience, settle
 from huracan_spool.threads import in_thread
 
@@ -37,8 +50,9 @@ class LocalStore:
 
     name = "local"
 
-    def __init__(self, root: Path, patience: Patience) -> None:
+    def __init__(self, root: Path, patience: Patience, progress: Progress = UNHEARD) -> None:
         self._root = root
+        self._progress = progress
         self._patience = patience
         self._hashes: dict[Identity, str] = {}
         self._swept = False
@@ -49,6 +63,8 @@ class LocalStore:
             folder = _LocalFolder(self._root, run, self._hashes)
             plan = await settle(folder, run.as_known(), self._patience)
             shared = await in_thread(self._share_candles, run, folder)
+            await in_thread(self._keep_names, folder.day / _base(run, plan), shared)
+        self._progress.sent(folder.bytes_written)
         paths = stored_paths(run, str(self._root), shared, superseded=plan.superseded)
         return Stored(plan.superseded, paths, folder.bytes_written)
 
@@ -62,11 +78,16 @@ class LocalStore:
         with _host_trouble(self._root):
             await in_thread(_write_and_remove, self._root)
 
+    def facts(self) -> StoreFacts:
+        with suppress(OSError):
+            return StoreFacts(space=Space.at(_nearest(self._root)))
+        return StoreFacts()
+
     def _sweep(self) -> None:
         """Once, before this process stages anything: what a killed one had staged."""
         if not self._swept:
             for leftover in (self._root / _INCOMING).glob("*"):
-                leftover.unlink()
+                leftover.unlink(missing_ok=True)  # a probe takes its own away
             self._swept = True
 
     def _share_candles(self, run: PlannedRun, folder: _LocalFolder) -> str | None:
@@ -77,6 +98,19 @@ class LocalStore:
             if folder.store([(content, self._root / path)]):
                 return path
         raise TryAgain(f"both names of the shared candles hold other content: {run.shared_candles()[1]}")
+
+    def _keep_names(self, base: Path, shared: str | None) -> None:
+        """Sync every folder on the way to the run's files, before a receipt promises that they are there.
+
+        Whoever put them there: a daemon that was killed may have had the time for a rename and not for the sync,
+        and its successor finds the file in place.
+        """
+        ends = {base, *(each for each in base.iterdir() if each.is_dir())}
+        ends |= {(self._root / shared).parent} if shared else set()
+        on_the_way = {folder for end in ends for folder in (end, *end.parents)}
+        for folder in on_the_way:
+            if folder == self._root.parent or folder.is_relative_to(self._root):
+                fsync_folder(str(folder))
 
 
 @dataclass
@@ -105,21 +139,24 @@ class _LocalFolder:
 
     def store(self, wanted: Sequence[tuple[Content, Path]]) -> bool:
         """Store contents at paths that are free or hold the same; False if one holds something else."""
-        missing = [(content, path) for content, path in wanted if not path.exists()]
-        staged = [(self._stage(content, number), path) for number, (content, path) in enumerate(missing)]
-        for temporary, path in staged:
-            _make_folders(path.parent)
-            with suppress(FileExistsError):
-                _rename(temporary, path)
-        for folder in {path.parent for _, path in staged}:
-            fsync_folder(str(folder))
+        missing = [(content, path) for content, path in wanted if not os.path.lexists(path)]
+        with ExitStack() as staged:
+            temporaries = [self._stage(content, number, staged) for number, (content, _) in enumerate(missing)]
+            for temporary, (_, path) in zip(temporaries, missing, strict=True):
+                _make_folders(path.parent)
+                with suppress(FileExistsError):
+                    _rename(temporary, path)
         return all(self._hash(path) == content.content_hash for content, path in wanted)
 
-    def _stage(self, content: Content, number: int) -> Path:
-        """The content in a durable temporary file, hashed again while it is copied."""
+    def _stage(self, content: Content, number: int, staged: ExitStack) -> Path:
+        """The content in a durable temporary file, hashed again while it is copied.
+
+        `staged` removes it in the end if it still has that name: on a full disk it would be in the way.
+        """
         temporary = self.root / _INCOMING / f"{self.run.digest}.{number}"
         _make_folders(temporary.parent)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        staged.callback(temporary.unlink, missing_ok=True)
         try:
             copied = _copy(content, fd)
             _set_mtime(fd, self.run.trained_at)
@@ -129,13 +166,13 @@ class _LocalFolder:
             os.close(fd)
         self.bytes_written += content.fingerprint.size
         if copied != content.content_hash:
-            temporary.unlink()
             raise TryAgain(f"the bytes of {self.run.run} changed while they were copied")
         return temporary
 
     def _look(self) -> tuple[list[Present], list[KnownRun]]:
         listing = [Present(path, path, self._hash(self.day / path)) for path in _files(self.day)]
-        records = [self._record(present) for present in listing if layout.is_record(present.path)]
+        places = [present for present in listing if layout.is_record(present.path)]
+        records = [self._record(present) for present in places if _is_regular(self.day / present.path)]
         return listing, [record for record in records if record is not None]
 
     def _record(self, present: Present) -> KnownRun | None:
@@ -156,11 +193,19 @@ class _LocalFolder:
             fsync_folder(str(source.parent))
 
     def _hash(self, path: Path) -> str:
+        """Of what stands there. Of a link or a device, which are never ours, a hash that no content has."""
+        if not _is_regular(path):
+            return hashlib.sha256(f"{path.lstat().st_mode} {_target(path)}".encode()).hexdigest()
         with open(path, "rb", buffering=0) as file:
             identity = Identity.of(os.fstat(file.fileno()))
             if identity not in self.hashes:
                 self.hashes[identity] = _hash_of(file.fileno())
         return self.hashes[identity]
+
+
+def _base(run: PlannedRun, plan: Plan) -> str:
+    """What the run's places are relative to, in its day's folder."""
+    return layout.superseded_folder(run.key.timestamp, run.digest) if plan.superseded else ""
 
 
 @contextmanager
@@ -176,8 +221,23 @@ def _host_trouble(root: Path) -> Iterator[None]:
 
 
 def _files(folder: Path) -> list[str]:
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    found = (path for path in sorted(folder.rglob("*")) if not path.is_dir())
     return [path.relative_to(folder).as_posix() for path in found]
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def _target(path: Path) -> str:
+    return os.fsencode(os.readlink(path)).hex() if path.is_symlink() else ""
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or as far as it exists."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+from huracan_spool.activity import UNHEARD, Progress
 from huracan_spool.errors import Refused, StoreError, TryAgain, Unknown
 from huracan_spool.retry import CallRetry
 from huracan_spool.stores.dropbox import routes, wire
@@ -184,6 +185,14 @@ class DropboxApi:
         """Raises what every other call would raise now."""
         await self.get_metadata(_PROBE)
 
+    def token_good_for(self) -> float | None:
+        """The seconds that the present token lasts, as far as is known."""
+        return self._caller.tokens.good_for()
+
+    async def ask(self, route: wire.Route) -> Any:
+        """The answer of a route that takes no argument."""
+        return await self._caller.call(Call(route, None), partial(wire.decode, route))
+
     async def _call(self, route: wire.Route, arg: Mapping[str, Any]) -> Any:
         return await self._caller.call(Call(route, arg), partial(wire.decode, route))
 
@@ -223,10 +232,11 @@ async def open_dropbox(
     rate: CallRate,
     bandwidth: Bandwidth,
     retry: CallRetry,
+    progress: Progress = UNHEARD,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[DropboxApi]:
     """The API with its connections open. Contacts nobody by itself."""
     async with Transport(options, bandwidth) as transport:
-        tokens = token_source(credentials, token_poster(transport, rate), clock=clock)
-        yield DropboxApi(Caller(transport, tokens, rate, retry), sleep=sleep)
+        tokens = token_source(credentials, token_poster(transport, rate, progress), clock=clock)
+        yield DropboxApi(Caller(transport, tokens, rate, retry, progress), sleep=sleep)

@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import Protocol
 
 from huracan_spool.errors import NeedsPerson, StoreError, TryAgain, Unreachable
-from huracan_spool.stores.dropbox.reply import Reply, printable
+from huracan_spool.stores.dropbox.classify import LOG_IN_AGAIN
+from huracan_spool.stores.dropbox.reply import Reply
 
 # Renewed this long before the end, so that a token never runs out while a body is on its way.
 _EARLY = 300.0
@@ -23,6 +24,7 @@ _PATIENCE = 30.0
 _USUAL_LIFE = 14400.0
 # https://www.rfc-editor.org/rfc/rfc6749#section-5.2: of its errors only these say that the log-in is void.
 _LOG_IN_VOID = ("invalid_grant", "invalid_client")
+_CODE = re.compile(r"[a-z_]{1,40}")
 
 PostForm = Callable[[Mapping[str, str]], Awaitable[Reply]]
 
@@ -44,6 +46,9 @@ class TokenSource(Protocol):
     async def replace(self, refused: str) -> bool:
         """Called when the server refused a token as expired or invalid: is there another one now?"""
 
+    def good_for(self) -> float | None:
+        """The seconds that the present token lasts, as far as is known."""
+
 
 class FixedToken:
     """A token that somebody put into the configuration; nobody but them can replace it."""
@@ -58,6 +63,9 @@ class FixedToken:
 
     async def replace(self, refused: str) -> bool:  # noqa: ARG002 - there is nothing to compare it with
         return False
+
+    def good_for(self) -> float | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,9 @@ class RefreshingToken:
         if self._issued is not None and self._issued.token == refused:
             self._issued = None
         return await self.token() != refused
+
+    def good_for(self) -> float | None:
+        return self._issued.expires - self._clock() if self._issued else None
 
     async def _refresh_early(self, issued: _Issued) -> str:
         try:
@@ -136,18 +147,31 @@ def issued_by(reply: Reply, now: float) -> _Issued:
     document = reply.document()
     if reply.status != HTTPStatus.OK:
         raise _not_issued(reply, document.get("error"))
-    token, life = document.get("access_token"), document.get("expires_in")
+    life = document.get("expires_in")
+    expires = now + (float(life) if isinstance(life, int | float) else _USUAL_LIFE)
+    return _Issued(_token_in(document, "access_token"), expires)
+
+
+def refresh_token_in(reply: Reply) -> str:
+    """What the exchange of a code was for. Raises as `issued_by` does, `NeedsPerson` for a code that is no good."""
+    if reply.status != HTTPStatus.OK:
+        raise _not_issued(reply, reply.document().get("error"))
+    return _token_in(reply.document(), "refresh_token")
+
+
+def _token_in(document: Mapping[str, object], name: str) -> str:
+    token = document.get(name)
     if not isinstance(token, str) or not _is_printable(token):
         raise Unreachable("oauth2/token: 200 without a token", hint="does this network want a log-in?")
-    return _Issued(token, now + (float(life) if isinstance(life, int | float) else _USUAL_LIFE))
+    return token
 
 
 def _not_issued(reply: Reply, error: object) -> StoreError:
-    # Only the code is quoted: the description is free text about a request full of secrets.
-    code = printable(error, 60) if isinstance(error, str) else ""
+    # Only a code is quoted, and only if it looks like one: an answer may echo a request full of secrets.
+    code = error if isinstance(error, str) and _CODE.fullmatch(error) else "without a reason"
     message = f"oauth2/token: {reply.status} {code} (request {reply.request_id})"
     if error in _LOG_IN_VOID and reply.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED):
-        return NeedsPerson(message, hint="put a new token into the configuration, then reload the daemon")
+        return NeedsPerson(message, hint=LOG_IN_AGAIN)
     return TryAgain(message, retry_after=reply.pause)
 
 

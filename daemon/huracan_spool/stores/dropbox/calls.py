@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -10,11 +11,12 @@ from urllib.parse import urlencode
 
 import structlog
 
-from huracan_spool.errors import StoreError, TryAgain, Unknown
+from huracan_spool.activity import Progress
+from huracan_spool.errors import StoreError, TryAgain, Unknown, Unreachable
 from huracan_spool.retry import CallRetry
 from huracan_spool.stores.dropbox import wire
 from huracan_spool.stores.dropbox.auth import TokenSource
-from huracan_spool.stores.dropbox.body import Body, BytesBody
+from huracan_spool.stores.dropbox.body import Body, BytesBody, FileSlice
 from huracan_spool.stores.dropbox.pacing import CallRate
 from huracan_spool.stores.dropbox.reply import Reply
 from huracan_spool.stores.dropbox.transport import Interrupted, Post, Silent, Transport
@@ -25,6 +27,7 @@ T = TypeVar("T")
 _LONGEST_RESULT = 8 * 1024 * 1024
 _LONGEST_TOKEN = 64 * 1024
 _TOKEN_PATIENCE = 30.0
+_WORTH_TELLING = 15.0  # seconds in which no call goes out, and nothing else would say why
 # Of the 401s, these are about the token alone.
 _TOKEN_REFUSED = (("expired_access_token",), ("invalid_access_token",))
 
@@ -36,7 +39,7 @@ class Call:
     """A route with its argument, and the body where the route takes bytes."""
 
     route: wire.Route
-    arg: Mapping[str, Any]
+    arg: Mapping[str, Any] | None
     body: Body = field(default_factory=Body)
     longest: int = _LONGEST_RESULT
 
@@ -49,6 +52,7 @@ class Caller:
     tokens: TokenSource
     rate: CallRate
     retry: CallRetry
+    progress: Progress
 
     async def call(self, call: Call, read: Callable[[Reply], T], again: Callable[[Reply], T] | None = None) -> T:
         """What `read` makes of the reply, or `again` of the reply to a repetition.
@@ -61,6 +65,8 @@ class Caller:
         async def attempt() -> T:
             nonlocal attempts
             attempts += 1
+            if attempts > 1:
+                self.progress.repeats()
             reader = again if again is not None and attempts > 1 else read
             try:
                 return reader(await self._authorized(call.route, post))
@@ -82,13 +88,50 @@ class Caller:
     async def _once(self, route: wire.Route, post: Post, token: str) -> Reply:
         await self.rate.turn()
         try:
-            reply = await self.transport.send(post, token)
+            reply = await told(self.progress, route.name, self.transport.send(post, token))
         except (Interrupted, Silent) as error:
             if route.repeatable:
                 raise
             raise Unknown(f"{route.name}: {error}") from error
         freeze_for(reply, self.rate)
+        if post.base == "content":
+            self._tell_sent(post.body)
         return reply
+
+    def _tell_sent(self, body: Body) -> None:
+        self.progress.sent(len(body))
+        for part in body.slices:
+            if isinstance(part, FileSlice):
+                self.progress.moved(part.fd, part.offset, part.length)
+
+
+async def told(progress: Progress, route: str, sending: Awaitable[Reply]) -> Reply:
+    """The reply, after `progress` has been told how the call ended and how long it took."""
+    began = time.monotonic()
+    try:
+        reply = await sending
+    except StoreError as error:
+        progress.called(route, outcome_of(error), time.monotonic() - began)
+        raise
+    progress.called(route, outcome_of(reply), time.monotonic() - began)
+    return reply
+
+
+def outcome_of(end: Reply | StoreError) -> str:
+    """A word for a metric's label: a short list, whatever Dropbox answers."""
+    match end:
+        case Silent():
+            return "silent"
+        case Unreachable():
+            return "unreachable"
+        case StoreError():
+            return "interrupted"
+        case Reply(status=HTTPStatus.OK):
+            return "ok"
+        case Reply(status=HTTPStatus.TOO_MANY_REQUESTS):
+            return "rate_limited"
+        case Reply(status=status):
+            return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused"
 
 
 def _refuses_token(reply: Reply) -> bool:
@@ -98,21 +141,27 @@ def _refuses_token(reply: Reply) -> bool:
 def freeze_for(reply: Reply, rate: CallRate) -> None:
     """Dropbox counts rejected calls too, so a pause that it asks of one call is kept by all of them."""
     if reply.pause is not None:
-        rate.freeze(reply.pause, "/".join(reply.tags) or f"status {reply.status}")
+        reason = "/".join(reply.tags) or f"status {reply.status}"
+        if reply.pause >= _WORTH_TELLING and rate.frozen is None:
+            _log.warning(
+                "dropbox_asks_to_wait", reason=reason, seconds=reply.pause, action="none: it goes on by itself"
+            )
+        rate.freeze(reply.pause, reason)
         if "too_many_write_operations" not in reply.tags:
             rate.slow_down()
 
 
-def token_poster(transport: Transport, rate: CallRate) -> Callable[[Mapping[str, str]], Any]:
+def token_poster(
+    transport: Transport, rate: CallRate, progress: Progress
+) -> Callable[[Mapping[str, str]], Awaitable[Reply]]:
     """How `auth` reaches the token endpoint."""
 
     async def post(form: Mapping[str, str]) -> Reply:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = Body((BytesBody(urlencode(form).encode()),))
         await rate.turn()
-        reply = await transport.send(
-            Post("oauth", "/oauth2/token", headers, body, _TOKEN_PATIENCE, _LONGEST_TOKEN), token=None
-        )
+        request = Post("oauth", "/oauth2/token", headers, body, _TOKEN_PATIENCE, _LONGEST_TOKEN)
+        reply = await told(progress, "oauth2/token", transport.send(request, token=None))
         freeze_for(reply, rate)
         return reply
 

@@ -65,15 +65,16 @@ def _person(hint: str) -> Reaction:
 
 
 _AGAIN = Reaction(TryAgain)
-_RENEW = "put a new token into the configuration"
-_LOG_IN = _person(f"{_RENEW}, then reload the daemon")
+LOG_IN_AGAIN = (
+    "huracan-spool auth login (uploads then go on by themselves), "
+    "or put a new token into the configuration and reload the daemon"
+)
+_LOG_IN = _person(LOG_IN_AGAIN)
 _NO_SPACE = _person("the Dropbox account is full: free some space or buy more")
 _ALLOWANCE = _person("the plan's monthly upload allowance is used up: wait for the 1st or upgrade the plan")
 _PERMISSION = _person("the account may not write there: check the sharing of dropbox.app_folder")
 _PLAN = _person("the account's plan, its team's administrator or a proxy on the way forbids this call")
-_APP = _person(
-    "check the app's permissions in the Dropbox App Console, then put a new token into the configuration"
-)
+_APP = _person(f"check the app's permissions in the Dropbox App Console, then {LOG_IN_AGAIN}")
 _NAME = Reaction(Refused, "Dropbox does not take this path")
 _IN_THE_WAY = Reaction(Refused, "something else stands where the path leads: move it away, then retry the run")
 _TOO_LARGE = Reaction(Refused, "more than Dropbox, or a proxy on the way, takes")
@@ -136,7 +137,8 @@ _RELOCATION = {
     "cant_move_into_family": _PERMISSION,
     "cant_transfer_ownership": _PERMISSION,
     "too_many_files": Reaction(Refused),
-    "duplicated_or_nested_paths": Reaction(Refused),
+    # A move by id to where the file is already: another host, or a lost reply, was quicker.
+    "duplicated_or_nested_paths": Reaction(Unknown),
     "insufficient_quota": _NO_SPACE,
     "team_folder_insufficient_quota": _NO_SPACE,
     "member_folder_insufficient_quota": _NO_SPACE,
@@ -235,6 +237,4 @@ def reaction_to_bad_input(text: str) -> Reaction:
 
 
 def missing_scope(scope: str) -> Reaction:
-    return _person(
-        f"enable the scope {scope} in the Dropbox App Console, then put a new token into the configuration"
-    )
+    return _person(f"enable the scope {scope} in the Dropbox App Console, then {LOG_IN_AGAIN}")

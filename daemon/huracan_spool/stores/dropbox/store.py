@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from huracan_spool import layout
+from huracan_spool.activity import UNHEARD, Progress, Stage
 from huracan_spool.errors import NeedsPerson, Rejected, StoreError, TryAgain, Unknown
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
+from huracan_spool.standing import StoreFacts
 from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
 from huracan_spool.stores.dropbox.api import (
     CommitEntry,
@@ -54,13 +56,20 @@ class DropboxStore:
     name = "dropbox"
 
     def __init__(
-        self, api: DropboxApi, uploader: Uploader, changes: Changes, patience: Patience, app_folder: str
+        self,
+        api: DropboxApi,
+        uploader: Uploader,
+        changes: Changes,
+        patience: Patience,
+        app_folder: str,
+        progress: Progress = UNHEARD,
     ) -> None:
         self._api = api
         self._uploader = uploader
         self._changes = changes
         self._patience = patience
         self._root = f"/{app_folder}".rstrip("/")
+        self._progress = progress
         self._looks = Looks(api)
         self._days: set[str] = set()
         self._records: dict[str, KnownRun | None] = {}
@@ -75,6 +84,7 @@ class DropboxStore:
             run,
             self._sessions_for(run.digest, run.by_hash()),
             self._known_run,
+            self._progress,
         )
         if not run.tried_before and run.day_folder not in self._days:
             await folder.claim()
@@ -104,6 +114,9 @@ class DropboxStore:
 
     async def probe(self) -> None:
         await self._api.check_account()
+
+    def facts(self) -> StoreFacts:
+        return StoreFacts(token_good_for=self._api.token_good_for())
 
     def _remember(self, day_folder: str) -> None:
         """A day that we have been at has a run already; a claim there would only be in the way for a moment."""
@@ -149,6 +162,7 @@ class _RemoteFolder:
     run: PlannedRun
     sessions: RunSessions
     known_run: ReadRecord
+    progress: Progress
     candles_id: str | None = None
     shared_at: str | None = None
 
@@ -249,6 +263,7 @@ class _RemoteFolder:
 
     async def _commit_once(self, todo: Sequence[tuple[str, str]]) -> list[Result]:
         await self.sessions.prepare([content_hash for content_hash, _ in todo])
+        self.progress.enters(self.run.run, Stage.COMMITTING)
         entries = [self._entry(content_hash, path) for content_hash, path in todo]
         results = await self.changes.commit(entries)
         for entry, (content_hash, _), result in zip(entries, todo, results, strict=True):

@@ -38,6 +38,8 @@ class Interrupted(TryAgain):
 class Silent(Unreachable):
     """The request was on its way, at least in part, and then nothing moved any more."""
 
+    slow = True
+
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:

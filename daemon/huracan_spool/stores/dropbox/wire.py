@@ -39,6 +39,7 @@ class Route:
     stone: Any
     repeatable: bool
     patience: float
+    namespace: str = "files"
 
     @classmethod
     def of(cls, key: str, *, repeatable: bool = True, patience: float = 90.0) -> Route:
@@ -48,7 +49,7 @@ class Route:
     @property
     def name(self) -> str:
         version = self.stone.version
-        return f"files/{self.stone.name}" + (f"_v{version}" if version > 1 else "")
+        return f"{self.namespace}/{self.stone.name}" + (f"_v{version}" if version > 1 else "")
 
     @property
     def host(self) -> Host:
@@ -73,7 +74,7 @@ class Request:
     body: bytes | None
 
 
-def encode(route: Route, arg: Mapping[str, Any]) -> Request:
+def encode(route: Route, arg: Mapping[str, Any] | None) -> Request:
     """The request for a call. Raises `Refused` for an argument that the API's own rules forbid."""
     kind = route.stone.arg_type
     try:

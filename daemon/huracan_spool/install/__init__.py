@@ -1,0 +1,1 @@
+"""Setting up the service on a host: what `huracan-spool install` does, and what a package's scripts do."""
