@@ -35,7 +35,7 @@ from huracan_spool.record import rfc3339
 from huracan_spool.run_wait import RunWait
 from huracan_spool.spool.cleanup import remove_files, unfinished_cleanup
 from huracan_spool.spool.directory import Spool
-from huracan_spool.spool.files import open_regular
+from huracan_spool.spool.files import Identity, open_regular
 from huracan_spool.spool.opening import OpenRun, Withdrawn, opened_run, pending_manifest
 from huracan_spool.spool.quarantine import Failure, finish_interrupted, quarantine
 from huracan_spool.spool.receipts import write_receipt
@@ -79,6 +79,10 @@ class PendingRuns(Protocol):
 
     async def named_by_others(self, run: str, names: tuple[str, ...]) -> frozenset[str]:
         """Waits until every pending manifest has been read."""
+        ...
+
+    def let_go(self, run: str, manifest: Identity | None) -> None:
+        """From now on a settled run keeps none of its files from being removed."""
         ...
 
 
@@ -287,10 +291,12 @@ class Pipeline:
 
     async def _clean_up(self, spool: Spool, receipt: Receipt) -> None:
         self._activity.enters(receipt.run, Stage.CLEANING)
-        names = tuple(artifact.file for artifact in receipt.artifacts.values())
-        shared = await self._pending.named_by_others(receipt.run, names)
         if Kind.MODEL in receipt.artifacts:
             await in_thread(self._keep_model, spool, receipt, receipt.artifacts[Kind.MODEL])
+        names = tuple(artifact.file for artifact in receipt.artifacts.values())
+        async with self._quarantining:  # a run on its way there still names its files, but takes no more of them
+            self._pending.let_go(receipt.run, receipt.manifest)
+            shared = await self._pending.named_by_others(receipt.run, names)
         await in_thread(remove_files, spool, receipt, shared)
         await in_thread(self._ledger.settled, receipt.run)
         self._defects.pop(receipt.run, None)
@@ -327,10 +333,11 @@ class Pipeline:
             return await self._later(this, rejected.reason)
         files = rejected.files if isinstance(rejected, BadManifest) else self._pending.files_of(this.run)
         failure = await in_thread(self._failure, this, rejected, files)
-        named_by_others = await self._pending.named_by_others(this.run, tuple(files))
         async with self._quarantining:  # one at a time: they take names in the same folder
+            named_by_others = await self._pending.named_by_others(this.run, tuple(files))
             self._interrupted[this.run] = failure  # until it is done: an `OSError` in the middle leaves it there
             folder = await in_thread(quarantine, this.spool, failure, named_by_others)
+            self._pending.let_go(this.run, failure.receipt.manifest)
         return await self._failed(failure, folder)
 
     async def _finish_interrupted(self, this: _Try) -> Outcome | None:
@@ -340,6 +347,8 @@ class Pipeline:
         """
         async with self._quarantining:
             finished = await in_thread(finish_interrupted, this.spool, this.run)
+            if finished:
+                self._pending.let_go(this.run, self._interrupted[this.run].receipt.manifest)
         if not finished:
             del self._interrupted[this.run]
             return None

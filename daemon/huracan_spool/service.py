@@ -100,6 +100,8 @@ class Service:
         self._clock = now
         self._kick = asyncio.Event()
         self._rescan_wanted = asyncio.Event()
+        self._hints = asyncio.Event()
+        self._hinted = set[str]()
         self._stopping = asyncio.Event()
         self._gate = Gate()
         self._queue = DueQueue()
@@ -108,9 +110,8 @@ class Service:
         self._activity = activity
         self._surface = make_surface(self.standing)
         self._problem = RepeatedProblem()
+        self._orphans_told = 0
         self._trouble: defaultdict[str, RepeatedProblem] = defaultdict(RepeatedProblem)  # by event
-        self._orphans: tuple[frozenset[str], int] = (frozenset(), 0)
-        self._badly_named: frozenset[str] = frozenset()
         self._log = structlog.get_logger()
         self._resources = ExitStack()
         self._watcher: Watcher | None = None
@@ -179,6 +180,7 @@ class Service:
                 for each in (
                     self._warm_up(),
                     self._rescans(),
+                    self._follow_hints(),
                     self._look_after(),
                     self._probes(),
                     self._take_notes(),
@@ -229,20 +231,18 @@ class Service:
         return True
 
     def _report_leftovers(self, found: Leftovers) -> None:
-        """Orphans are told of when they outlast a look: an artifact is one until its manifest comes."""
-        for name in sorted(found.badly_named - self._badly_named):
+        for name in found.badly_named:
             self._log.warning(
                 "badly_named_manifest",
                 name=name,
                 action="left alone; a manifest is a file, its name 1 to 128 letters, digits, dots, - and _",
             )
-        self._badly_named = found.badly_named
-        before, told = self._orphans
-        lasting = found.orphans & before
-        if len(lasting) != told:
-            self._log.info("orphans", count=len(lasting), examples=sorted(lasting)[:3])
-        self._orphans = (found.orphans, len(lasting))
-        self._activity.orphans = len(lasting)
+        more = found.badly_named_in_all - len(found.badly_named)
+        if more:
+            self._log.warning("more_badly_named_manifests", count=more, action="as for those before")
+        if found.lasting != self._orphans_told:
+            self._log.info("orphans", count=found.lasting, examples=list(found.examples))
+        self._orphans_told = self._activity.orphans = found.lasting
 
     def _watch(self) -> None:
         """Start watching, or start again. Without a watcher the rescans alone find the runs."""
@@ -262,10 +262,20 @@ class Service:
             self._no_more("spool_not_watched")
 
     def _hint(self, name: str) -> None:
-        try:
-            self._pending.hint(self._spools.current, name)
-        except (OSError, sqlite3.Error):
-            self._rescan_wanted.set()
+        self._hinted.add(name)
+        self._hints.set()
+
+    async def _follow_hints(self) -> None:
+        """Look at what events told of: in a thread, for the disk may be slow, and manifests take time to read."""
+        while True:
+            await self._hints.wait()
+            self._hints.clear()
+            names, self._hinted = self._hinted, set()
+            try:
+                with self._spools.in_use() as spool:
+                    self._pending.learn(await in_thread(self._pending.look_up, spool, names))
+            except (OSError, sqlite3.Error):
+                self._rescan_wanted.set()
 
     async def _look_after(self) -> None:
         """Mend the watcher, and follow the spool when it was deleted or made again."""

@@ -113,9 +113,9 @@ class Browser:
 
 @asynccontextmanager
 async def chromium(profile: Path) -> AsyncIterator[Browser]:
-    """A browser with an empty `profile`, ended with its block."""
+    """A browser with an empty `profile`, ended with its block, and with the test if that is killed."""
     process = await asyncio.create_subprocess_exec(
-        "chromium",
+        *("setpriv", "--pdeathsig", "KILL", "chromium"),
         *FLAGS,
         f"--user-data-dir={profile}",
         "about:blank",

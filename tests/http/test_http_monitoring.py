@@ -17,6 +17,7 @@ from support.runs import make_run
 from support.site import Site, finished
 
 CONFIG = Path(__file__).parents[2] / "config"
+README = CONFIG.with_name("README.md")
 ALERTS = CONFIG / "prometheus-alerts.yaml"
 DASHBOARD = CONFIG / "grafana-dashboard.json"
 ALERT_TESTS = Path(__file__).with_name("alerts.test.yaml")
@@ -58,6 +59,11 @@ async def test_every_alert_says_what_to_read() -> None:
         name: f"README.md#{name.lower()}" for name in rules
     }
     assert {rule["labels"]["severity"] for rule in rules.values()} == {"page", "ticket"}
+
+
+def test_the_runbook_has_a_section_for_each_alert_that_begins_with_the_command() -> None:
+    sections = re.findall(r"^### (Huracan\w+)\n\n```sh\n\S", README.read_text(), re.MULTILINE)
+    assert sections == list(alerts())
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from huracan_spool.spool.directory import Spool, open_spool
 from huracan_spool.spool.files import Identity, identity_at
 from huracan_spool.spool.recovery import recover
 from support.crashes import crashes
+from support.one_attempt import attempts
 from support.runs import make_run, only
 from support.trees import archived, expected, without_records
 
@@ -37,6 +39,25 @@ async def test_an_attempt_killed_at_any_step_is_finished_by_the_next_start(tmp_p
         models = crash.state / "models"
         kept = {path.relative_to(models).as_posix() for path in models.rglob("*") if path.is_file()}
         assert kept == {f"SOL-USDT/20251112_080000_{run.file('model')}"}, at
+
+
+@pytest.mark.parametrize("second_is", ["good", "bad"])
+async def test_a_shared_file_goes_with_the_last_of_two_runs_that_settle_at_the_same_time(
+    tmp_path: Path, second_is: str
+) -> None:
+    first, second = only(make_run(0), "model", "trades"), only(make_run(1, symbol="BTC/USDT"), "metrics")
+    manifest = second.manifest()
+    manifest["artifacts"]["model"] = first.manifest()["artifacts"]["model"]
+    if second_is == "bad":
+        manifest["artifacts"]["metrics"]["sha256"] = "0" * 64
+    async with attempts(tmp_path / "spool", tmp_path / "state") as daemon:
+        first.drop(daemon.spool.path)
+        second.drop(daemon.spool.path, manifest)
+        await daemon.look()
+        await asyncio.gather(daemon.attempt(first.name), daemon.attempt(second.name))
+    assert set(os.listdir(tmp_path / "spool")) == {"failed", "receipts"}
+    kept = {path.name[:15] for path in (tmp_path / "state" / "models").rglob("*.pt")}
+    assert kept == {"20251112_080000", "20251112_090000"} if second_is == "good" else {"20251112_080000"}
 
 
 @pytest.fixture

@@ -144,18 +144,36 @@ async def test_orphans_are_what_no_pending_manifest_names(spool, pending):
 
     left = await pending.rescan(spool)
 
-    assert left.orphans == {"lonely.csv", "-bad name.manifest.json", "folder", "dir.manifest.json"}
-    assert left.badly_named == {"-bad name.manifest.json", "dir.manifest.json"}
+    badly_named = ("-bad name.manifest.json", "dir.manifest.json")
+    assert left == Leftovers(4, 0, (), badly_named, badly_named_in_all=2)
+    assert await pending.rescan(spool) == Leftovers(4, 4, (*badly_named, "folder"), (), badly_named_in_all=0)
     assert len(pending) == 1
+
+
+async def test_a_million_orphans_would_be_counted_and_not_listed(spool, pending):
+    for number in range(1001):
+        (spool.path / f"{number:04d} .manifest.json").touch()
+
+    left = await pending.rescan(spool)
+
+    assert (left.orphans, left.badly_named_in_all, len(left.badly_named)) == (1001, 1001, 20)
+
+
+async def test_an_orphan_that_was_gone_for_a_look_is_a_new_one(spool, pending):
+    for there in (True, True, False, True):
+        (spool.path / "lonely.csv").touch() if there else (spool.path / "lonely.csv").unlink()
+        left = await pending.rescan(spool)
+
+    assert (left.orphans, left.lasting) == (1, 0)
 
 
 async def test_an_artifact_is_an_orphan_until_its_manifest_comes(spool, pending):
     write(spool, "run.pt")
-    assert (await pending.rescan(spool)).orphans == {"run.pt"}
+    assert (await pending.rescan(spool)).orphans == 1
 
     publish(spool, "run")
 
-    assert (await pending.rescan(spool)).orphans == frozenset()
+    assert (await pending.rescan(spool)).orphans == 0
 
 
 async def test_a_file_of_two_manifests_belongs_to_both_until_one_is_settled(spool, pending):
@@ -170,7 +188,7 @@ async def test_a_file_of_two_manifests_belongs_to_both_until_one_is_settled(spoo
     pending.ended(spool, "a")
 
     assert await pending.named_by_others("b", ("shared.parquet", "b.json")) == frozenset()
-    assert (await pending.rescan(spool)).orphans == {"a.json"}
+    assert (await pending.rescan(spool)).orphans == 1
 
 
 async def test_a_bad_manifest_holds_the_files_it_names_all_the_same(spool, pending):
@@ -209,8 +227,8 @@ async def test_a_hint_finds_a_run_without_a_look_at_the_rest(spool, pending, que
     publish(spool, "a")
     publish(spool, "b")
 
-    for name in ("b.manifest.json", "b.pt", ".hidden", "failed", "gone.manifest.json", "-bad.manifest.json"):
-        pending.hint(spool, name)
+    names = ("b.manifest.json", "b.pt", ".hidden", "failed", "gone.manifest.json", "-bad.manifest.json")
+    pending.learn(pending.look_up(spool, names))
 
     assert due_now(queue) == ["b"]
     assert len(pending) == 1
@@ -221,7 +239,7 @@ async def test_a_hint_for_what_is_known_does_nothing(spool, pending, queue):
     await pending.rescan(spool)
     due_now(queue)
 
-    pending.hint(spool, "a.manifest.json")
+    pending.learn(pending.look_up(spool, ["a.manifest.json"]))
 
     assert due_now(queue) == []
 
@@ -241,7 +259,7 @@ async def rescan_interrupted(pending: Pending, spool: Spool, act: Callable[[], N
 async def test_a_run_that_is_hinted_at_during_a_look_that_missed_it_is_not_lost(spool, pending, queue):
     def hint() -> None:
         publish(spool, "new")
-        pending.hint(spool, "new.manifest.json")
+        pending.learn(pending.look_up(spool, ["new.manifest.json"]))
 
     await rescan_interrupted(pending, spool, hint)
 
@@ -258,7 +276,7 @@ async def test_a_run_that_came_back_during_a_look_that_missed_it_is_not_lost(spo
 
     def hint() -> None:
         publish(spool, "run")
-        pending.hint(spool, "run.manifest.json")
+        pending.learn(pending.look_up(spool, ["run.manifest.json"]))
 
     await rescan_interrupted(pending, spool, hint)
 
@@ -298,7 +316,7 @@ async def test_two_thousand_manifests(spool, pending, queue):
     for number in range(2000):
         publish_fast(spool, f"run-{number}", f"{number}.pt")
 
-    assert (await pending.rescan(spool)).orphans == frozenset()
+    assert (await pending.rescan(spool)).orphans == 0
 
     assert len(pending) == 2000
     due = []
@@ -336,7 +354,8 @@ def test_names_that_begin_with_a_dot_and_names_that_are_no_text(spool):
     index = Index()
 
     assert list(index.look_at(spool)) == [[]]
-    assert index.leftovers().orphans == {"caf\\xe9.csv"}
+    assert index.leftovers().orphans == 1
+    assert index.leftovers().examples == ("caf\\xe9.csv",)
 
 
 def test_a_name_that_is_named_thrice_is_free_when_all_three_are_gone():

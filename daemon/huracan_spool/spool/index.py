@@ -17,11 +17,15 @@ from itertools import islice
 from huracan_spool.manifest import MANIFEST_SUFFIX
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
-from huracan_spool.spool.manifests import declared_files, published_at, version_of
+from huracan_spool.spool.files import Identity
+from huracan_spool.spool.manifests import declared_files, identity_of, published_at, version_of
 from huracan_spool.spool.protocol import NameKind
 
 _CACHE_KIB = 16 * 1024
 _BATCH = 1000
+_A_MANIFEST = f"*{MANIFEST_SUFFIX}"
+_EXAMPLES = 3
+_MOST_TOLD = 20  # badly named manifests in one look: anybody can make a million of them
 
 _SCHEMA = """
 CREATE TABLE runs (
@@ -38,6 +42,11 @@ CREATE TABLE names (name TEXT, run TEXT, PRIMARY KEY (name, run)) WITHOUT ROWID;
 CREATE INDEX names_of ON names (run);
 CREATE TABLE look (run TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE others (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE orphans (
+    name TEXT PRIMARY KEY,
+    looks INTEGER NOT NULL,      -- in a row, in which it was one
+    look INTEGER NOT NULL        -- the last of them
+) WITHOUT ROWID;
 """
 
 # Every statement, by what it is for.
@@ -56,7 +65,18 @@ _FILES = "SELECT name FROM names WHERE run = ?"
 _OTHERS_NAME = "SELECT 1 FROM names WHERE name = ? AND run != ? LIMIT 1"
 _UNOFFERED = "SELECT run FROM runs WHERE offered = 0 ORDER BY seen, run LIMIT ?"
 _OFFERED = "UPDATE runs SET offered = 1 WHERE run = ?"
-_ORPHANS = "SELECT name FROM others WHERE name NOT IN (SELECT name FROM names) ORDER BY name"
+_ORPHANS = (
+    "SELECT name FROM others WHERE name > ? AND NOT EXISTS (SELECT 1 FROM names WHERE names.name = others.name)"
+    " ORDER BY name LIMIT ?"
+)
+_NOTE_ORPHAN = (
+    "INSERT INTO orphans VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE SET looks = looks + 1, look = excluded.look"
+)
+_FORGET_ORPHANS = "DELETE FROM orphans WHERE look != ?"
+_COUNT_ORPHANS = "SELECT count(*), sum(looks > 1) FROM orphans"
+_LASTING = "SELECT name FROM orphans WHERE looks > 1 ORDER BY name LIMIT ?"
+_COUNT_BADLY_NAMED = "SELECT count(*) FROM orphans WHERE looks = 1 AND name GLOB ?"
+_BADLY_NAMED = "SELECT name FROM orphans WHERE looks = 1 AND name GLOB ? ORDER BY name LIMIT ?"
 
 
 Found = tuple[str, str, tuple[str, ...]]  # a run, its manifest's version, the files that it names
@@ -64,10 +84,17 @@ Found = tuple[str, str, tuple[str, ...]]  # a run, its manifest's version, the f
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What a whole look found besides runs. `orphans` are names that no pending manifest claims."""
+    """What whole looks found besides runs: names that no pending manifest claims, however many there are.
 
-    orphans: frozenset[str]
-    badly_named: frozenset[str]
+    An artifact is an orphan until its manifest comes, so `lasting` counts those of two looks in a row.
+    `badly_named` are manifests, in name only, that the look before had not found.
+    """
+
+    orphans: int
+    lasting: int
+    examples: tuple[str, ...]
+    badly_named: tuple[str, ...]
+    badly_named_in_all: int
 
 
 class Index:
@@ -77,6 +104,7 @@ class Index:
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._lock = threading.Lock()
         self.turn = 0
+        self._looks = 0
         for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.executescript(_SCHEMA)
@@ -106,8 +134,20 @@ class Index:
 
     def leftovers(self) -> Leftovers:
         """For a thread, after a whole look."""
-        orphans = frozenset(str(name) for (name,) in self._all(_ORPHANS))
-        return Leftovers(orphans, frozenset(name for name in orphans if name.endswith(MANIFEST_SUFFIX)))
+        self._looks += 1
+        after = ""
+        while batch := self._all(_ORPHANS, after, _BATCH):
+            self._many(_NOTE_ORPHAN, [(name, self._looks) for (name,) in batch])
+            after = str(batch[-1][0])
+        self._many(_FORGET_ORPHANS, [(self._looks,)])
+        orphans, lasting = self._one(_COUNT_ORPHANS)
+        return Leftovers(
+            _number(orphans),
+            _number(lasting or 0),
+            tuple(str(name) for (name,) in self._all(_LASTING, _EXAMPLES)),
+            tuple(str(name) for (name,) in self._all(_BADLY_NAMED, _A_MANIFEST, _MOST_TOLD)),
+            _number(self._one(_COUNT_BADLY_NAMED, _A_MANIFEST)[0]),
+        )
 
     # -- single runs
 
@@ -122,6 +162,13 @@ class Index:
         with self._lock:
             self._database.execute(_FORGET, (run,))
             self._database.execute(_FORGET_NAMES, (run,))
+
+    def let_go(self, run: str, manifest: Identity) -> None:
+        """Forget what `manifest` names, unless a newer one has come under the run's name."""
+        version = self.version_of(run)
+        if version is not None and manifest.same_file(identity_of(version)):
+            with self._lock:
+                self._database.execute(_FORGET_NAMES, (run,))
 
     def version_of(self, run: str) -> str | None:
         row = self._one(_SEEN, run)

@@ -11,7 +11,7 @@ from huracan_spool.errors import Rejected
 from huracan_spool.manifest import MAX_MANIFEST_BYTES, well_named_files
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
-from huracan_spool.spool.files import open_regular, read_limited
+from huracan_spool.spool.files import Identity, open_regular, read_limited
 
 _THE_HOST = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
@@ -33,6 +33,10 @@ def version_of(spool: Spool, name: str) -> str | None:
 def published_at(version: str) -> float:
     """When this version of a manifest came to be, in seconds since 1970: by the kernel, its owner has no say."""
     return int(version.rpartition(":")[2]) / 1e9
+
+
+def identity_of(version: str) -> Identity:
+    return Identity(*(int(part) for part in version.split(":")[:4]))
 
 
 def declared_files(spool: Spool, run: str) -> tuple[str, ...]:

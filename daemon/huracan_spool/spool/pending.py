@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from huracan_spool.due_queue import DueQueue
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
+from huracan_spool.spool.files import Identity
 from huracan_spool.spool.index import Found, Index, Leftovers
 from huracan_spool.spool.manifests import declared_files, version_of
 from huracan_spool.spool.protocol import NameKind
@@ -38,7 +39,7 @@ class Pending:
         look = self._index.look_at(spool)
         try:
             while (found := await in_thread(_step, look)) is not None:
-                self._learn(found)
+                self.learn(found)
         finally:
             await in_thread(look.close)
         for run in self._index.gone(began):
@@ -47,16 +48,16 @@ class Pending:
         self._all_read.set()
         return await in_thread(self._index.leftovers)
 
-    def hint(self, spool: Spool, name: str) -> None:
-        """An event told of `name`. Raises `OSError`."""
-        run = protocol.run_of(name) if protocol.kind_of(name) is NameKind.MANIFEST else None
-        if run is not None:
-            self._refresh(spool, run)
+    def look_up(self, spool: Spool, names: Iterable[str]) -> list[Found]:
+        """What is new of the `names` that events told of. For a thread, then `learn`. Raises `OSError`."""
+        manifests = [name for name in names if protocol.kind_of(name) is NameKind.MANIFEST]
+        return [found for name in manifests if (found := self._news(spool, str(protocol.run_of(name))))]
 
     def ended(self, spool: Spool, run: str) -> None:
         """A run is settled or gone; if its manifest is there, it is a new submission. Raises `OSError`."""
         self._index.forget(run)
-        self._refresh(spool, run)
+        if found := self._news(spool, run):
+            self.learn([found])
         self._feed()
 
     def unchanged_since(self, run: str) -> float | None:
@@ -77,12 +78,22 @@ class Pending:
         await self._all_read.wait()
         return self._index.named_by_others(run, names)
 
-    def _refresh(self, spool: Spool, run: str) -> None:
-        version = version_of(spool, protocol.manifest_name(run))
-        if version is not None and self._index.version_of(run) != version:
-            self._learn([(run, version, declared_files(spool, run))])
+    def let_go(self, run: str, manifest: Identity | None) -> None:
+        """The run is settled, with this manifest, and has what it needs: its files may go, if no other names them.
 
-    def _learn(self, found: Sequence[Found]) -> None:
+        Said before `named_by_others` is asked: of two runs that are settled at the same time, each would otherwise
+        leave a shared file to the other, and both would.
+        """
+        if manifest is not None:
+            self._index.let_go(run, manifest)
+
+    def _news(self, spool: Spool, run: str) -> Found | None:
+        version = version_of(spool, protocol.manifest_name(run))
+        if version is None or self._index.version_of(run) == version:
+            return None
+        return run, version, declared_files(spool, run)
+
+    def learn(self, found: Sequence[Found]) -> None:
         """A hint may have taught us of a run since the look noted it: that is no news then."""
         news = [each for each in found if self._index.version_of(each[0]) != each[1]]
         if news:
