@@ -31,9 +31,9 @@ from huracan_spool.stores.dropbox.api import open_dropbox
 from huracan_spool.stores.dropbox.auth import Credentials
 from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate, Timetable
-from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.dropbox.store import DropboxStore
 from huracan_spool.stores.dropbox.transport import TransportOptions
+from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
 
