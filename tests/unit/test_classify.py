@@ -62,7 +62,7 @@ RELOCATION = {
     "cant_nest_shared_folder": NeedsPerson,
     "cant_move_folder_into_itself": Refused,
     "too_many_files": Refused,
-    "duplicated_or_nested_paths": Refused,
+    "duplicated_or_nested_paths": Unknown,
     "cant_transfer_ownership": NeedsPerson,
     "insufficient_quota": NeedsPerson,
     "internal_error": Unknown,

@@ -136,7 +136,8 @@ _RELOCATION = {
     "cant_move_into_family": _PERMISSION,
     "cant_transfer_ownership": _PERMISSION,
     "too_many_files": Reaction(Refused),
-    "duplicated_or_nested_paths": Reaction(Refused),
+    # A move by id to where the file is already: another host, or a lost reply, was quicker.
+    "duplicated_or_nested_paths": Reaction(Unknown),
     "insufficient_quota": _NO_SPACE,
     "team_folder_insufficient_quota": _NO_SPACE,
     "member_folder_insufficient_quota": _NO_SPACE,
