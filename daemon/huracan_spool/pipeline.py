@@ -23,7 +23,7 @@ from huracan_spool.budget import Budget
 from huracan_spool.codes import Code
 from huracan_spool.errors import NeedsPerson, Refused, Rejected, StoreError, TryAgain, Unreachable
 from huracan_spool.inspecting import Inspector
-from huracan_spool.ledger import Attempt, Ledger
+from huracan_spool.ledger import Attempt, FirstTry, Ledger
 from huracan_spool.manifest import BadManifest, Kind, Manifest, odd_time, parse_symbol, parse_trained_at
 from huracan_spool.models import is_worth_keeping, keep_model, prune_models
 from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
@@ -178,10 +178,12 @@ class Pipeline:
         async with AsyncExitStack() as ahead:
             async with self._reading:
                 read = await read_run(entry)
-                # On an idle line the bytes are on their way before it is known what inspection says of them.
-                await ahead.enter_async_context(alongside(self._store.bring(read.digest, read.contents())))
+                first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
+                if first.is_now:  # else the store may have all of it
+                    # On an idle line the bytes are on their way before it is known what inspection says of them.
+                    await ahead.enter_async_context(alongside(self._store.bring(read.digest, read.contents())))
                 await self._inspect(this, entry, attempt)
-            stored = await self._store.put(await self._plan(this, read))
+            stored = await self._store.put(self._plan(this, read, first))
         receipt = self._uploaded_receipt(this, read, stored, attempt)
         await in_thread(write_receipt, this.spool, receipt)
         self._log.info(
@@ -205,8 +207,7 @@ class Pipeline:
             this.inspection = report.to_json()
             inspector.judge(entry, report, first_time=attempt.number == 1)
 
-    async def _plan(self, this: _Try, read: ReadRun) -> PlannedRun:
-        first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
+    def _plan(self, this: _Try, read: ReadRun, first: FirstTry) -> PlannedRun:
         self._log.info(
             "starting_comprehensive_dropbox_upload", symbol=read.entry.manifest.symbol.text, run=read.entry.run
         )
