@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from crash.disk import Disk
+from crash.disk import Disk, FileSystem
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
 from support.daemon_process import DaemonProcess
 from support.runs import Run, make_run
@@ -95,17 +95,24 @@ class Stage:
         return daemon.process.returncode is not None or daemon.events.count(last) == len(self.runs)
 
 
-def compiled(folder: Path) -> Path:
-    killer = folder / "killer.so"
+def folder(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name
+
+
+def compiled(into: Path) -> Path:
+    killer = into / "killer.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", killer, KILLER, "-ldl"], check=True)
     return killer
 
 
 @asynccontextmanager
-async def staged(scene: Scene, home: Path, killer: Path, *, on_disk: bool = False) -> AsyncIterator[Stage]:
+async def staged(
+    scene: Scene, home: Path, killer: Path, *, on_disk: FileSystem | None = None
+) -> AsyncIterator[Stage]:
     """`home` is an empty folder; the host lies in it, or on a disk that can lose its power."""
     async with AsyncExitStack() as stack:
-        disk = stack.enter_context(Disk(home)) if on_disk else None
+        disk = stack.enter_context(Disk(home, on_disk)) if on_disk else None
         site = Site((disk.mounted if disk else home) / "host", {"spool.settle": "0.05s", "retry.run_first": "0.1s"})
         dropbox = None
         if scene.uses_dropbox:
@@ -154,14 +161,22 @@ def _general(line: str) -> str:
     return line
 
 
-async def survive(scene: Scene, instant: Instant, home: Path, killer: Path, unflushed: str = "") -> bool:
+async def survive(
+    scene: Scene,
+    instant: Instant,
+    home: Path,
+    killer: Path,
+    unflushed: str = "",
+    file_system: FileSystem = "ext4",
+) -> bool:
     """Kill a daemon at an instant, let the next one finish, and look. False when the instant did not come.
 
     What lies under a path with `unflushed` in it is not flushed before the power goes.
     """
-    async with staged(scene, home, killer, on_disk=instant.moment == "power") as stage:
+    on_disk = file_system if instant.moment == "power" else None
+    async with staged(scene, home, killer, on_disk=on_disk) as stage:
         died = await _life(stage, instant, unflushed)
-        if stage.disk is not None and died:
+        if stage.disk is not None:  # whatever `died` says: the power may have gone after the last line of the log
             stage.disk.start_again()
         if stage.dropbox is not None:
             stage.dropbox.faults.clear()  # a request that was held takes effect after its sender's death

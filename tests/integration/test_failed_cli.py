@@ -120,6 +120,17 @@ async def test_nothing_in_the_spool_is_replaced_and_a_later_retry_goes_on(site: 
     assert site.in_failed() == {}
 
 
+async def test_a_file_that_a_power_cut_left_in_both_folders_does_not_stop_a_retry(site: Site) -> None:
+    async with site.daemon() as daemon:
+        run = await _failing(site, daemon)
+    name = run.file("features")
+    (site.spool / name).hardlink_to(site.spool / "failed" / run.name / name)
+    done = await site.command("failed", "retry", run.name)
+    assert done.code == 0, done.err
+    assert site.in_spool() == {run.manifest_file, *run.files.values()}
+    assert site.in_failed() == {}
+
+
 async def test_all_of_them_at_once(site: Site) -> None:
     async with site.daemon() as daemon:
         runs = [await _failing(site, daemon, name) for name in ("one", "two")]

@@ -44,7 +44,10 @@ def unfinished_cleanup(spool: Spool, run: str) -> Receipt | None:
     if receipt.manifest_sha256 != pending.sha256:
         return None
     found = ((each.identity, identity_at(spool.root, each.file)) for each in receipt.artifacts.values())
-    return receipt if all(now is None or identity.same_file(now) for identity, now in found) else None
+    if not all(now is None or identity.same_file(now) for identity, now in found):
+        return None
+    os.fsync(spool.receipts)  # whoever wrote it may have been killed between its name and the sync of its folder
+    return receipt
 
 
 def remove_files(spool: Spool, receipt: Receipt, shared: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from huracan_spool.manifest import MANIFEST_SUFFIX
 from huracan_spool.spool import protocol
-from huracan_spool.spool.files import fsync_folder, open_folder, rename_noreplace
+from huracan_spool.spool.files import fsync_folder, move_noreplace, open_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ def failed_runs(spool: Path) -> list[FailedRun]:
 def retry(spool: Path, failed: FailedRun) -> None:
     """Move a failed run's files back into the spool, its manifest last.
 
+    A crash after any step leaves the rest in its folder with its `reason.json`, still listed and to be tried again:
+    artifacts that are back already are orphans till the manifest follows, and the folder goes last, empty. A power
+    cut may leave a file in both (`move_noreplace`).
+
     Raises `FileExistsError` when a name is taken there, and other `OSError`; then what was not moved is still
     in its folder, and calling it again goes on.
     """
@@ -51,7 +55,7 @@ def retry(spool: Path, failed: FailedRun) -> None:
             if name.endswith(MANIFEST_SUFFIX):
                 os.fsync(target)
                 _forget_receipt(spool, failed.run)
-            rename_noreplace(source, name, target, name)
+            move_noreplace(source, name, target)
         os.fsync(target)
         os.unlink(protocol.REASON, dir_fd=source)
     finally:

@@ -145,6 +145,20 @@ def rename_noreplace(source_folder: int, source: str, target_folder: int, target
     os.rename(source, target, src_dir_fd=source_folder, dst_dir_fd=target_folder)
 
 
+def move_noreplace(source_folder: int, name: str, target_folder: int) -> None:
+    """`rename_noreplace` to another folder, finishing what a power cut interrupted.
+
+    Between the syncs of the two folders it can leave the file in both, as seen on btrfs. It then has both names
+    like a hard link, and loses the old one.
+    """
+    try:
+        rename_noreplace(source_folder, name, target_folder, name)
+    except FileExistsError:
+        if identity_at(source_folder, name) != identity_at(target_folder, name):
+            raise
+        os.unlink(name, dir_fd=source_folder)
+
+
 @contextmanager
 def durable_file(folder: int, name: str, mode: int = 0o640) -> Iterator[int]:
     """Write a file that appears under `name` whole and durable, or not at all; yields its descriptor.

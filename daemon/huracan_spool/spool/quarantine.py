@@ -1,12 +1,16 @@
 """Moving a failed run to `failed/<run>/`, so that a crash at any step is finished by the next start.
 
-1. make `failed/<run>` (or `.2`, `.3` …): a name is free when making it succeeds.
-2. write `.reason.json` there, durably: which files go, and why. A crash before this leaves a folder with
-   nothing of the run in it, which the next quarantine of the run takes.
-3. move the artifacts, then the manifest; sync both folders. A crash leaves the rest to `finish`.
-4. write the failed receipt: the producer learns of it.
-5. rename `.reason.json` to `reason.json`: done. So a folder with a `reason.json` is never looked at again, and
-   an operator may move files back into the spool by hand.
+The steps, and what a crash after each leaves:
+
+1. make `failed/<run>` (or `.2`, `.3` …), synced; a name is free when making it succeeds: an empty folder, which the
+   next quarantine of the run takes. Nothing of the run has moved.
+2. write `.reason.json` there, durably, with the files that go, and why: from here on the next start goes on.
+3. move the artifacts, then the manifest; sync the new folder, then the old: each file is in one of the two, or
+   after a power cut in both (`move_noreplace`). Not the old one first: they could be gone before they arrive.
+4. write the failed receipt: it is written again, with the same words. Not earlier: the producer may take it for
+   leave to use the names again.
+5. rename `.reason.json` to `reason.json`: done. A power cut may take that back; then there is nothing left to
+   move. A folder with a `reason.json` is never looked at again, so an operator may move files back by hand.
 """
 
 from __future__ import annotations
@@ -26,8 +30,8 @@ from huracan_spool.spool.directory import Spool
 from huracan_spool.spool.files import (
     Identity,
     identity_at,
+    move_noreplace,
     open_folder,
-    rename_noreplace,
     write_durably,
 )
 from huracan_spool.spool.receipts import read_own_file, write_receipt
@@ -56,6 +60,7 @@ def quarantine(spool: Spool, failure: Failure, named_by_others: Collection[str])
     `OSError`; then `finish_interrupted` must be called before the run is looked at again.
     """
     folder_name = _make_folder(spool, failure.run)
+    os.fsync(spool.failed)  # also when it was made by a process that was killed before it could
     with _folder(spool, folder_name) as folder:
         moved, left = _sort_files(spool, failure, named_by_others)
         intent = {
@@ -97,7 +102,7 @@ def _finish(spool: Spool, folder: int, intent: Any) -> None:
     for name, identity in intent["files"].items():
         if Identity.from_json(identity).same_file(identity_at(spool.root, name)):
             with suppress(FileExistsError, FileNotFoundError):
-                rename_noreplace(spool.root, name, folder, name)
+                move_noreplace(spool.root, name, folder)
     os.fsync(folder)
     os.fsync(spool.root)
     write_receipt(spool, Receipt.from_json(json.dumps(intent["receipt"]).encode()))
@@ -144,7 +149,6 @@ def _make_folder(spool: Spool, run: str) -> str:
         name = run if number == 1 else f"{run}.{number}"
         with suppress(FileExistsError):
             os.mkdir(name, 0o750, dir_fd=spool.failed)
-            os.fsync(spool.failed)
             return name
         with _folder(spool, name) as folder:
             if all(_is_unfinished(each) for each in os.listdir(folder)):

@@ -1,4 +1,9 @@
-"""The folder of receipts: written durably, believed only when the daemon itself wrote them."""
+"""The folder of receipts: written durably, believed only when the daemon itself wrote them.
+
+A crash while one is written leaves a `.….tmp`, which the next start removes, and the run pending: it is stored
+again, and the store finds everything there. A crash after the rename leaves a receipt that a power cut may yet
+take away; whoever acts on one that it has not written itself syncs the folder first (`unfinished_cleanup`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a daemon finishes before it takes up work: whatever an earlier one was in the middle of."""
+"""What a daemon finishes before it takes up work: whatever an earlier one was in the middle of.
+
+Every step may be repeated, so a crash in the middle of it is like one before it.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,17 @@
 """The local archive: the same tree and the same rules in a folder of this host.
 
-A file is written under a temporary name in `.incoming`, synced, and renamed to a free name; then the folders
-are synced. All of a run's files are ready before the first gets its name. Every file is read back for its
-hash before the run counts as stored, unless this process has just hashed those very bytes.
+The steps, and what a crash after each leaves:
+
+1. each file is written under a temporary name in `.incoming` and synced: nothing to be seen, and the next process
+   sweeps it away. All of a run's files are ready before the first gets its name.
+2. each is renamed to a free name: some of them may be there, whole; a look at the folder tells the next attempt
+   which are missing. A power cut may take names away again, and the spool still has the run.
+3. the files of older runs are moved, each rename synced: any of them may be at the old or the new place, and the
+   next look moves the others.
+4. every folder on the way to the run's files is synced: nothing that a receipt says can go any more.
+
+Every file is read back for its hash before the run counts as stored, unless this process has just hashed those
+very bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +31,7 @@ from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
 from huracan_spool.spool.files import Identity, fsync_folder, open_folder, rename_noreplace, write_all
 from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
-from huracan_spool.stores.reconcile import Add, Move, Present
+from huracan_spool.stores.reconcile import Add, Move, Plan, Present
 from huracan_spool.stores.settling import Patience, settle
 from huracan_spool.threads import in_thread
 
@@ -49,6 +58,7 @@ class LocalStore:
             folder = _LocalFolder(self._root, run, self._hashes)
             plan = await settle(folder, run.as_known(), self._patience)
             shared = await in_thread(self._share_candles, run, folder)
+            await in_thread(self._keep_names, folder.day / _base(run, plan), shared)
         paths = stored_paths(run, str(self._root), shared, superseded=plan.superseded)
         return Stored(plan.superseded, paths, folder.bytes_written)
 
@@ -66,8 +76,21 @@ class LocalStore:
         """Once, before this process stages anything: what a killed one had staged."""
         if not self._swept:
             for leftover in (self._root / _INCOMING).glob("*"):
-                leftover.unlink()
+                leftover.unlink(missing_ok=True)  # a probe takes its own away
             self._swept = True
+
+    def _keep_names(self, base: Path, shared: str | None) -> None:
+        """Sync every folder on the way to the run's files, before a receipt promises that they are there.
+
+        Whoever put them there: a daemon that was killed may have had the time for a rename and not for the sync,
+        and its successor finds the file in place.
+        """
+        ends = {base, *(each for each in base.iterdir() if each.is_dir())}
+        ends |= {(self._root / shared).parent} if shared else set()
+        on_the_way = {folder for end in ends for folder in (end, *end.parents)}
+        for folder in on_the_way:
+            if folder == self._root.parent or folder.is_relative_to(self._root):
+                fsync_folder(str(folder))
 
     def _share_candles(self, run: PlannedRun, folder: _LocalFolder) -> str | None:
         if Kind.CANDLES not in run.artifacts:
@@ -111,8 +134,6 @@ class _LocalFolder:
             _make_folders(path.parent)
             with suppress(FileExistsError):
                 _rename(temporary, path)
-        for folder in {path.parent for _, path in staged}:
-            fsync_folder(str(folder))
         return all(self._hash(path) == content.content_hash for content, path in wanted)
 
     def _stage(self, content: Content, number: int) -> Path:
@@ -173,6 +194,11 @@ def _host_trouble(root: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise NeedsPerson(text, hint=f"free space, or mend the permissions, of {root}") from error
         raise TryAgain(text) from error
+
+
+def _base(run: PlannedRun, plan: Plan) -> str:
+    """What the run's places are relative to, in its day's folder."""
+    return layout.superseded_folder(run.key.timestamp, run.digest) if plan.superseded else ""
 
 
 def _files(folder: Path) -> list[str]:
