@@ -25,7 +25,7 @@ from huracan_spool.budget import Budget
 from huracan_spool.codes import Code
 from huracan_spool.errors import NeedsPerson, Refused, Rejected, StoreError, TryAgain, Unreachable
 from huracan_spool.inspecting import Inspector
-from huracan_spool.ledger import Attempt, Ledger
+from huracan_spool.ledger import Attempt, FirstTry, Ledger
 from huracan_spool.manifest import BadManifest, Kind, Manifest, odd_time, parse_symbol, parse_trained_at
 from huracan_spool.models import is_worth_keeping, keep_model, prune_models
 from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
@@ -197,11 +197,13 @@ class Pipeline:
             async with self._reading:
                 self._activity.enters(this.run, Stage.INSPECTING)
                 read = await read_run(entry)
-                # On an idle line the bytes are on their way before it is known what inspection says of them.
-                await ahead.enter_async_context(alongside(self._store.bring(read.digest, read.contents())))
+                first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
+                if first.is_now:  # else the store may have all of it
+                    # On an idle line the bytes are on their way before it is known what inspection says of them.
+                    await ahead.enter_async_context(alongside(self._store.bring(read.digest, read.contents())))
                 await self._inspect(this, entry, attempt)
             self._activity.enters(this.run, Stage.UPLOADING)
-            stored = await self._store.put(await self._plan(this, read))
+            stored = await self._store.put(self._plan(this, read, first))
         receipt = self._uploaded_receipt(this, read, stored, attempt)
         await in_thread(write_receipt, this.spool, receipt)
         self._activity.settled(receipt)
@@ -226,11 +228,9 @@ class Pipeline:
             this.inspection = report.to_json()
             inspector.judge(entry, report, first_time=attempt.number == 1)
 
-    async def _plan(self, this: _Try, read: ReadRun) -> PlannedRun:
-        first = await in_thread(self._ledger.first_try, read.digest, rfc3339(self._now()))
-        tell = (
-            self._log.debug if read.entry.run in self._waits else self._log.info
-        )  # once for a run, not for each try
+    def _plan(self, this: _Try, read: ReadRun, first: FirstTry) -> PlannedRun:
+        # Once for a run, not for each try.
+        tell = self._log.debug if read.entry.run in self._waits else self._log.info
         tell("starting_comprehensive_dropbox_upload", symbol=read.entry.manifest.symbol.text, run=read.entry.run)
         return plan_run(
             read,

@@ -95,8 +95,13 @@ class Stage:
         return daemon.process.returncode is not None or daemon.events.count(last) == len(self.runs)
 
 
-def compiled(folder: Path) -> Path:
-    killer = folder / "killer.so"
+def folder(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name
+
+
+def compiled(into: Path) -> Path:
+    killer = into / "killer.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", killer, KILLER, "-ldl"], check=True)
     return killer
 
@@ -171,9 +176,7 @@ async def survive(
     on_disk = file_system if instant.moment == "power" else None
     async with staged(scene, home, killer, on_disk=on_disk) as stage:
         died = await _life(stage, instant, unflushed)
-        if (
-            stage.disk is not None
-        ):  # also when it seems to have no cause: the end of a life is a race with its last calls
+        if stage.disk is not None:  # whatever `died` says: the power may have gone after the last line of the log
             stage.disk.start_again()
         if stage.dropbox is not None:
             stage.dropbox.faults.clear()  # a request that was held takes effect after its sender's death

@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 
 from crash.disk import Disk, FileSystem
-from crash.scenes import SCENES, Instant, Stage, compiled, staged
+from crash.scenes import SCENES, Instant, Stage, compiled, folder, staged
 from support.trees import archived, expected, without_records
 
 SCENE = next(scene for scene in SCENES if scene.name == "archive")
-
-
-def folder(parent: Path, name: str) -> Path:
-    (parent / name).mkdir()
-    return parent / name
 
 
 def archive_on(stage: Stage, disk: Disk) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crash.scenes import SCENES, Instant, Scene, compiled, instants, survive
+from crash.scenes import SCENES, Instant, Scene, compiled, folder, instants, survive
 
 SCENES_OF_TWO = [scene for scene in SCENES if "two" in scene.name or scene.broken]  # the others are part of them
 PARTS = 2
@@ -25,11 +25,6 @@ def one_of_each_kind(found: list[Instant], but: set[tuple[str, str]]) -> list[In
 def is_telling(cut: Instant) -> bool:
     """The power is worth cutting where something is about to become durable, to appear or to go."""
     return cut.what.startswith(("fsync", "rename", "unlink")) and "ledger" not in cut.what
-
-
-def folder(parent: Path, name: str) -> Path:
-    (parent / name).mkdir()
-    return parent / name
 
 
 @pytest.mark.parametrize("part", range(PARTS))

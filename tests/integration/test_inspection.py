@@ -333,6 +333,26 @@ async def test_without_work_the_template_ends_and_starts_again_with_it(tmp_path:
     assert first != second
 
 
+def test_a_fork_that_ends_as_the_daemon_gives_it_up_harms_no_other() -> None:
+    """Both are news of the same round."""
+    program = """
+import select, socket
+from huracan_spool.inspection.template import Template
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+conversation, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+template = Template(theirs, lambda order: None, lambda order, files: None)
+socket.send_fds(ours, [b"{}"], [end.fileno(), 1, 2])
+template._take_order()
+[fork] = template._forks.values()
+select.select([fork.pidfd], [], [])
+conversation.shutdown(socket.SHUT_WR)
+for key, _ in template._selector.select():
+    key.data()
+print(template._forks, conversation.recv(16))
+"""
+    assert python(program) == "{} b'0'\n"
+
+
 async def test_what_a_fork_left_behind_ends_with_it(tmp_path: Path) -> None:
     program = f"""
 import os, time

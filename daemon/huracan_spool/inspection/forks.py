@@ -86,7 +86,13 @@ class Forks:
     async def __aexit__(self, *_: object) -> None:
         template = self._template
         self._let_go()
-        if template is not None:
+        if template is None:
+            return
+        try:
+            async with asyncio.timeout(_ENDING):
+                await template.wait()
+        except TimeoutError:
+            template.kill()
             await template.wait()
 
     @asynccontextmanager
@@ -105,6 +111,16 @@ class Forks:
 
     async def _begin(self, order: bytes, files: Sequence[int]) -> Fork:
         orders = await self._open_orders()
+        try:
+            return await self._sent(order, files, orders)
+        except OSError as error:
+            if orders is self._orders:
+                if not isinstance(error, BrokenPipeError):
+                    raise
+                self._let_go()  # the template has ended, and nobody has told us yet
+        return await self._sent(order, files, await self._open_orders())
+
+    async def _sent(self, order: bytes, files: Sequence[int], orders: socket.socket) -> Fork:
         with ExitStack() as theirs, ExitStack() as ours:
             conversation, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             theirs.callback(end.close)
@@ -126,8 +142,6 @@ class Forks:
 
     async def _open_orders(self) -> socket.socket:
         async with self._starting:
-            if self._template is not None and self._template.returncode is not None:
-                self._let_go()
             if self._orders is None:
                 self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 self._orders.setblocking(False)  # noqa: FBT003

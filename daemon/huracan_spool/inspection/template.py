@@ -93,12 +93,11 @@ class Template:
         self._selector.register(conversation, selectors.EVENT_READ, lambda: self._give_up(fork))
 
     def _give_up(self, fork: _Fork) -> None:
-        self._selector.unregister(fork.conversation)
-        _kill(fork)
+        if fork.pid in self._forks:  # else it was buried just now, in the same round
+            self._selector.unregister(fork.conversation)
+            _kill(fork)
 
     def _bury(self, fork: _Fork) -> None:
-        if fork.pid not in self._forks:
-            return
         _kill(fork)  # what is left of its group: until it has been waited for, the number is no one else's
         _, status = os.waitpid(fork.pid, 0)
         del self._forks[fork.pid]
