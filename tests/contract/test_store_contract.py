@@ -72,6 +72,18 @@ async def test_the_five_files_of_a_run_lie_where_the_contract_says(place: Place)
     }
 
 
+@pytest.mark.parametrize("order", [("bring", "put"), ("put", "bring")])
+async def test_bytes_that_are_brought_ahead_are_a_help_or_none(place: Place, order: tuple[str, str]) -> None:
+    """Whichever of the two comes to its work first; on a day that is known to have a run, the look comes before."""
+    earlier, run, store = run_at(AT - HOUR), planned(), place.store()
+    await store.put(earlier)
+    calls = {"bring": lambda: store.bring(run.digest, run.artifacts), "put": lambda: store.put(run)}
+
+    await asyncio.gather(*[calls[name]() for name in order])
+
+    assert place.tree() == expected_tree(earlier, run)
+
+
 async def test_what_is_reported_is_there(place: Place) -> None:
     older, newer = run_at(AT), run_at(AT + HOUR)
     store = place.store()

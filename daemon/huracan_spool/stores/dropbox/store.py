@@ -127,7 +127,7 @@ class DropboxStore:
     def _sessions_for(self, digest: str, contents: Mapping[str, Content]) -> RunSessions:
         """What this process brought across already is not sent again."""
         sessions = self._unfinished.pop(digest, None) or RunSessions(self._uploader, contents)
-        sessions.contents = contents  # open anew
+        sessions.contents = {**sessions.contents, **contents}  # opened anew; the record is known to `put` alone
         while len(self._unfinished) >= _UNFINISHED_REMEMBERED:
             del self._unfinished[next(iter(self._unfinished))]
         self._unfinished[digest] = sessions
