@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+import structlog
 
 from huracan_spool.emulator import Emulator, EmulatorOptions
 from support.site import Site
+
+# How long an example takes says nothing on a machine that does other things as well.
+hypothesis.settings.register_profile("huracan-spool", deadline=None)
+hypothesis.settings.load_profile("huracan-spool")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A daemon in the test's own process sets it up for itself."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

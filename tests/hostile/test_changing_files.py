@@ -19,7 +19,7 @@ from support.site import Site
 from support.trees import Tree, archived, expected, remote, without_records
 from support.waiting import eventually, within
 
-SEND = "files/upload_session/append_batch"
+SEND = "files/upload_session/append_v2"
 COMMIT = "files/upload_session/finish_batch_v2"
 # More than a socket takes in one go, so that much of it is still to be read when the line stands still.
 LARGE, SMALL = 15_000_000, 20_000

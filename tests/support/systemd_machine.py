@@ -13,6 +13,7 @@ from support.systemd_sandbox import Sandbox
 from support.waiting import eventually
 
 CHECKOUT = Path(__file__).parents[2]
+INSIDE = "/checkout"  # where the machine has it: a /tmp of its own hides what lies in this one's
 SERVICE = "huracan-spool.service"
 SPOOL = "tmp/huracan-spool"
 
@@ -26,7 +27,7 @@ WatchdogSec=3s
 def documented_commands() -> tuple[str, str]:
     """With a virtual environment, and as a package."""
     by_hand, packaged = re.findall(r"```sh\n(.*?)```", (CHECKOUT / "systemd/README.md").read_text(), re.DOTALL)
-    return f"cd {CHECKOUT}\n{by_hand}", f"cd {CHECKOUT}\n{packaged}"
+    return f"cd {INSIDE}\n{by_hand}", f"cd {INSIDE}\n{packaged}"
 
 
 def connect(machine: Sandbox, dropbox: Emulator) -> None:
