@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 from huracan_spool.emulator import Emulator, Fault
@@ -119,11 +120,14 @@ async def test_files_that_change_while_they_are_sent(connected: Site, dropbox: E
 
 
 async def test_files_that_change_while_their_commit_is_under_way(connected: Site, dropbox: Emulator) -> None:
-    runs = await _changed_at(connected, dropbox, COMMIT, SMALL)
+    """All their bytes are across."""
+    runs = await _changed_at(connected, dropbox, COMMIT, SMALL, arrived=True)
     _check(connected, runs, {}, remote(dropbox))
 
 
-async def _changed_at(site: Site, dropbox: Emulator, route: str, model_bytes: int) -> Mapping[str, Run]:
+async def _changed_at(
+    site: Site, dropbox: Emulator, route: str, model_bytes: int, *, arrived: bool = False
+) -> Mapping[str, Run]:
     site.settings["upload.workers"] = "16"
     runs = _runs(model_bytes)
     held = dropbox.faults.add(Fault(route=route, kind="hold", times=None))
@@ -133,10 +137,19 @@ async def _changed_at(site: Site, dropbox: Emulator, route: str, model_bytes: in
         await within(held.reached.wait(), "the call")
         for run in runs.values():
             await daemon.logged("starting_comprehensive_dropbox_upload", run=run.name)
+        if arrived:
+            await eventually(
+                lambda: _contents_across(dropbox) == len(runs) * len(("model", "trades", "record")), daemon
+            )
         _change_all(site, runs)
         held.release()
         await _all_end(daemon, runs)
     return runs
+
+
+def _contents_across(dropbox: Emulator) -> int:
+    appends = [call.argument for call in dropbox.calls if "append" in call.route and call.status == HTTPStatus.OK]
+    return sum(piece["close"] for argument in appends for piece in argument.get("entries", [argument]))
 
 
 def _change_all(site: Site, runs: Mapping[str, Run]) -> None:
