@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from swapped import in_turn
 from trainer import training
 
 from stateful.expected_tree import Facts, content_hash_of
@@ -24,6 +25,8 @@ _COPIES = 'set -eu; cp "$2"/* "$1"; cp "$3" "$1/.$4"; mv "$1/.$4" "$1/$4"'
 _TWO_WRITES = 'set -eu; cp "$2"/* "$1"; exec >"$1/$4"; head -c 100 "$3"; tail -c +101 "$3"'
 _MANIFEST_FIRST = 'set -eu; cp "$3" "$1/$4"; cp "$2"/* "$1"'
 _SCRIPTS = (_COPIES, _TWO_WRITES, _MANIFEST_FIRST)
+Trainings = Iterator[tuple[str, datetime, dict[str, Path]]]
+
 # Cases by name: small ones, for which nobody has to be root.
 _BAD = {
     *("missing", "wrong-size", "wrong-sha256", "unknown-kind", "same-file-twice"),
@@ -58,18 +61,22 @@ class ShellWriter:
         with TemporaryDirectory(dir=self.spool.parent) as desk:
             trainings = training(self.rng, Path(desk) / "samples")
             while not over.is_set():
-                kind = self.rng.random()
-                if kind < 0.15:
-                    self._bad(self.rng.choice(cases))
-                elif kind < 0.3:
-                    self._pair(trainings)
-                elif kind < 0.4 and (settled := self._settled()):
-                    self.again += 1
-                    await self._submit(Path(desk), self.rng.choice(settled))
-                else:
-                    self._kept = [*self._kept[-20:], self._run(*next(trainings))]
-                    await self._submit(Path(desk), self._kept[-1])
+                async with in_turn(self.spool):
+                    await self._write(cases, trainings, Path(desk))
                 await _pause(self.rng.expovariate(per_second), over)
+
+    async def _write(self, cases: Sequence[BadRun], trainings: Trainings, desk: Path) -> None:
+        kind = self.rng.random()
+        if kind < 0.15:
+            self._bad(self.rng.choice(cases))
+        elif kind < 0.3:
+            self._pair(trainings)
+        elif kind < 0.4 and (settled := self._settled()):
+            self.again += 1
+            await self._submit(desk, self.rng.choice(settled))
+        else:
+            self._kept = [*self._kept[-20:], self._run(*next(trainings))]
+            await self._submit(desk, self._kept[-1])
 
     def _run(self, symbol: str, trained_at: datetime, files: dict[str, Path]) -> Run:
         name = f"shell-{len(self.submitted)}_{trained_at:%Y%m%d_%H%M%S}"
@@ -102,7 +109,7 @@ class ShellWriter:
         if code := await shell.wait():
             self.problems.append(f"{script}: {code}")
 
-    def _pair(self, trainings: Iterator[tuple[str, datetime, dict[str, Path]]]) -> None:
+    def _pair(self, trainings: Trainings) -> None:
         """Two manifests that name the same file, there before either of them."""
         first, second = self._run(*next(trainings)), self._run(*next(trainings))
         kind = self.rng.choice(sorted(first.contents))

@@ -29,10 +29,11 @@ from chaos import reign
 from shell_writers import ShellWriter
 from training_host import TrainingHost
 from troubled_dropbox import TroubledDropbox
-from troubled_hosts import TroubledHosts, configure, refused_runs
+from troubled_hosts import TroubledHosts, configure, other_spool, refused_runs
 
 from huracan_spool.emulator import Emulator, EmulatorOptions
 from huracan_spool.settings.quantities import duration
+from support.programs import environ
 from support.site import Site
 
 TRAINER = Path(__file__).with_name("trainer.py")
@@ -67,6 +68,7 @@ class Soak:
         self.on_dropbox = TroubledDropbox(self.emulator, random.Random(rng.random()), self.on_hosts.tell, self.done)
         for host in self.hosts:
             configure(host, self.emulator)
+            other_spool(host).mkdir(mode=0o770)
 
     async def run(self) -> list[str]:
         """What is wrong at the end."""
@@ -98,10 +100,9 @@ class Soak:
         self.on_hosts.calm()
 
     async def _train(self, books: HostBooks, seed: int, per_second: float) -> None:
-        places = [str(TRAINER.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, str(TRAINER), str(books.site.spool), str(seed), str(per_second)),
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(places), "POLARS_MAX_THREADS": "1"},
+            env=environ(POLARS_MAX_THREADS="1"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

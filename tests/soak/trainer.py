@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from swapped import handing_over
+
 from huracan_spool import RunWriter, export_coin_results
 from huracan_spool.manifest import Kind
 from huracan_spool.samples import Size, write_sample
@@ -84,7 +86,9 @@ def main(spool: str, seed: str, per_second: str) -> None:
     rng = random.Random(int(seed))
     with TemporaryDirectory(dir=Path(spool).parent) as desk:
         for symbol, trained_at, files in training(rng, Path(desk) / "samples"):
-            print(json.dumps(hand_over(rng, symbol, trained_at, files, Path(desk))), flush=True)
+            with handing_over(Path(spool)):
+                line = hand_over(rng, symbol, trained_at, files, Path(desk))
+            print(json.dumps(line), flush=True)
             if select.select([sys.stdin], [], [], rng.expovariate(float(per_second)))[0]:
                 return
 

@@ -7,8 +7,10 @@ import random
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaos import Act
+from swapped import away
 from training_host import TrainingHost
 
 from huracan_spool.emulator import Emulator
@@ -37,6 +39,7 @@ class TroubledHosts:
             (1, self.rescan),
             (2, self.freeze),
             (1, self.lose_ledger),
+            (1, self.lose_spool),
             (2, self.operate),
         ]
 
@@ -87,12 +90,22 @@ class TroubledHosts:
         for name in names:
             (host.site.state / name).unlink(missing_ok=True)
 
+    async def lose_spool(self) -> None:
+        host = self.rng.choice(self.hosts)
+        async with away(host.site.spool, other_spool(host)):
+            await asyncio.sleep(self.rng.uniform(1, 8))
+
     async def operate(self) -> None:
         """Somebody looks at what failed, and has the runs tried again that an odd answer put there."""
         for host in self.hosts:
             refused = [run.folder for run in refused_runs(host)][:_AT_ONCE]
             if refused:
                 await host.site.command("failed", "retry", *refused, "--config", str(host.site.config))
+
+
+def other_spool(host: TrainingHost) -> Path:
+    """What lies where the spool was while it is away."""
+    return host.site.home / "other-spool"
 
 
 def configure(host: TrainingHost, emulator: Emulator, more: str = "") -> None:

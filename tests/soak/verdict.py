@@ -16,7 +16,8 @@ from huracan_spool.emulator import Emulator
 MOST_LINES_OF_A_RUN = 20
 LINES_OF_A_LIFE = 12  # begin, end, what was found and what was interrupted
 MOST_GROWTH = 40.0  # MiB of a daemon's memory, from when it is warm
-MOST_MORE_FDS = 40
+MOST_MORE_FDS = 12
+LONG_LIFE = 30  # measurements in which a growth can be told from work under way
 _ENDS = 20.0  # seconds that what descends from a daemon may outlive it
 _NOTHING_SECRET = (".pt", ".parquet")  # bytes at random
 
@@ -38,7 +39,7 @@ def _of_host(host: TrainingHost, runs: int) -> Iterator[str]:
     lines = sum(host.events.values()) - LINES_OF_A_LIFE * len(host.lives)
     if lines > MOST_LINES_OF_A_RUN * runs:
         yield f"{lines} log lines for {runs} runs"
-    for life in host.lives:
+    for life in (life for life in host.lives if len(life.rss) >= LONG_LIFE):
         early, late = early_and_late(life.rss)
         if late - early > MOST_GROWTH:
             yield f"memory grew from {early:.0f} to {late:.0f} MiB"
@@ -48,9 +49,9 @@ def _of_host(host: TrainingHost, runs: int) -> Iterator[str]:
 
 
 def early_and_late(values: Sequence[float]) -> tuple[float, float]:
-    """What was usual in the second tenth of a life, when it is warm, and in the last."""
+    """The least in the second tenth of a life, when it is warm, and in the last: what it has when it is idle."""
     tenth = max(len(values) // 10, 1)
-    return median(values[tenth : 2 * tenth] or values or [0]), median(values[-tenth:] or [0])
+    return min(values[tenth : 2 * tenth] or values or [0]), min(values[-tenth:] or [0])
 
 
 def _secrets(host: TrainingHost, emulator: Emulator) -> Iterator[str]:
