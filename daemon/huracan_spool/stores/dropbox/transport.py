@@ -36,9 +36,12 @@ class Interrupted(TryAgain):
 
 
 class Silent(Unreachable):
-    """The request was on its way, at least in part, and then nothing moved any more."""
+    """The request was on its way, at least in part, and then nothing moved any more.
 
-    slow = True
+    That took minutes, so the run waits after the second time, with a word in the log.
+    """
+
+    most_attempts = 2
 
 
 @dataclass(frozen=True, slots=True)
