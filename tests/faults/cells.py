@@ -22,9 +22,10 @@ from support.trees import expected, records, remote, without_records
 EPOCH = 1_772_000_000.0
 OUTAGE = 300.0  # seconds that a lasting trouble lasts
 PASSES = 7200.0
-# A run that waits 5 s, 10 s and so on begins about six times in five minutes, each time with what leads up to the
-# call that fails. That call is made up to six times; a commit that ends in 5xx up to six times as often.
-CALLS_OF_A_RUN = 40
+# A run that waits 5 s, 10 s and so on begins about six times in five minutes, and one that waits for the store
+# nine times, each time with what leads up to the calls that fail. A refusal that nobody knows is tried six times
+# for each of the four that a large run makes side by side.
+CALLS_OF_A_RUN = 120
 LINES_OF_A_RUN = 6
 _REACHED = 900.0
 

@@ -19,7 +19,7 @@ from huracan_spool.errors import StoreError, TryAgain, Unknown, Unreachable
 from huracan_spool.retry import CallRetry
 from huracan_spool.stores.dropbox import wire
 from huracan_spool.stores.dropbox.auth import TokenSource
-from huracan_spool.stores.dropbox.body import Body, BytesBody, FileSlice
+from huracan_spool.stores.dropbox.body import Body, BytesBody
 from huracan_spool.stores.dropbox.pacing import CallRate
 from huracan_spool.stores.dropbox.reply import Reply
 from huracan_spool.stores.dropbox.transport import Interrupted, Post, Silent, Transport
@@ -117,15 +117,7 @@ class Caller:
                 raise
             raise Unknown(f"{route.name}: {error}") from error
         freeze_for(reply, self.rate)
-        if post.base == "content":
-            self._tell_sent(post.body)
         return reply
-
-    def _tell_sent(self, body: Body) -> None:
-        self.progress.sent(len(body))
-        for part in body.slices:
-            if isinstance(part, FileSlice):
-                self.progress.moved(part.fd, part.offset, part.length)
 
 
 async def told(progress: Progress, route: str, sending: Awaitable[Reply]) -> Reply:
