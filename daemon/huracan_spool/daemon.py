@@ -51,6 +51,7 @@ class Daemon:
                 self._begin()
                 await self._serve(self._settings)
                 begin = self._reloading and not self._stopping
+        self._ignore_signals()
 
     def _begin(self) -> None:
         begin_logging(self._settings)
@@ -83,6 +84,15 @@ class Daemon:
             loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         loop.add_signal_handler(signal.SIGUSR1, self._rescan)
+
+    def _ignore_signals(self) -> None:
+        """Python takes some 0.3 s to end. The loop would give the signals back to the system, and one of them in
+        that time would make a death by signal of a stop that went well.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     def _stop(self, name: str) -> None:
         if self._stopping:

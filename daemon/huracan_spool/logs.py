@@ -210,10 +210,17 @@ def _stop_writing(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+# asyncio warns of writes to a connection that is lost, of a large body several times. The call fails of it as well,
+# and that is what is told.
+_SAID_BETTER = {("asyncio", "socket.send() raised exception.")}
+
+
 class _LibraryMessages(logging.Handler):
     """What aiohttp, asyncio and watchdog have to say, as an event of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if (record.name, record.msg) in _SAID_BETTER:
+            return
         level = max(
             known for known in (logging.WARNING, logging.ERROR, logging.CRITICAL) if known <= record.levelno
         )

@@ -77,8 +77,8 @@ class PendingRuns(Protocol):
 
     def files_of(self, run: str) -> tuple[str, ...]: ...
 
-    async def named_by_others(self, run: str, names: tuple[str, ...]) -> frozenset[str]:
-        """Waits until every pending manifest has been read."""
+    async def named_by_others(self, spool: Spool, run: str, names: tuple[str, ...]) -> frozenset[str]:
+        """Waits until every pending manifest has been read. Raises `Withdrawn` when another spool is in use."""
         ...
 
     def let_go(self, run: str, manifest: Identity | None) -> None:
@@ -299,7 +299,7 @@ class Pipeline:
         names = tuple(artifact.file for artifact in receipt.artifacts.values())
         async with self._quarantining:  # a run on its way there still names its files, but takes no more of them
             self._pending.let_go(receipt.run, receipt.manifest)
-            shared = await self._pending.named_by_others(receipt.run, names)
+            shared = await self._pending.named_by_others(spool, receipt.run, names)
         await in_thread(remove_files, spool, receipt, shared)
         await in_thread(self._ledger.settled, receipt.run)
         self._defects.pop(receipt.run, None)
@@ -337,7 +337,7 @@ class Pipeline:
         files = rejected.files if isinstance(rejected, BadManifest) else self._pending.files_of(this.run)
         failure = await in_thread(self._failure, this, rejected, files)
         async with self._quarantining:  # one at a time: they take names in the same folder
-            named_by_others = await self._pending.named_by_others(this.run, tuple(files))
+            named_by_others = await self._pending.named_by_others(this.spool, this.run, tuple(files))
             self._interrupted[this.run] = failure  # until it is done: an `OSError` in the middle leaves it there
             folder = await in_thread(quarantine, this.spool, failure, named_by_others)
             self._pending.let_go(this.run, failure.receipt.manifest)

@@ -105,7 +105,7 @@ class Service:
         self._stopping = asyncio.Event()
         self._gate = Gate()
         self._queue = DueQueue()
-        self._pending = Pending(self._queue, now, self._kick.set)
+        self._pending = Pending(spool, self._queue, now, self._kick.set)
         self._pipeline = make_pipeline(self._pending)
         self._activity = activity
         self._surface = make_surface(self.standing)
@@ -314,7 +314,7 @@ class Service:
         """Attempts under way keep the old spool until they end."""
         path = self._options.spool_path
         try:
-            await in_thread(self._spools.follow)
+            self._pending.now_in(await in_thread(self._spools.follow))
         except UnsafeSpool as error:
             raise SpoolReplaced(str(error)) from error
         except OSError as error:
@@ -356,7 +356,7 @@ class Service:
         with self._spools.in_use() as spool:
             with self._activity.attempt(run, self._pending.published(run)):
                 outcome = await self._pipeline.attempt(spool, run, partial(self._queue.enter, run))
-            self._act(spool, run, outcome)
+            self._act(run, outcome)
 
     async def _next_run(self) -> str:
         """Waits until one is due, and the store can be used."""
@@ -372,14 +372,14 @@ class Service:
                 async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                     await self._kick.wait()
 
-    def _act(self, spool: Spool, run: str, outcome: Outcome) -> None:
+    def _act(self, run: str, outcome: Outcome) -> None:
         now = self._clock()
         match outcome:
             case Settled() | Gone():
                 self._queue.done(run, now)
                 self._settled += isinstance(outcome, Settled)
                 with suppress(OSError, sqlite3.Error):  # the next rescan looks as well
-                    self._pending.ended(spool, run)
+                    self._pending.ended(self._spools.current, run)
                 self._tried(run, now, store_used=isinstance(outcome, Settled) and outcome.store_used)
             case Later(seconds, store_used):
                 self._queue.done(run, now, again_at=now + seconds)

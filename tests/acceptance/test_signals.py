@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 
 from huracan_spool.emulator import Emulator, Fault
 from support.daemon_process import DaemonProcess
@@ -62,6 +63,21 @@ async def test_a_second_term_ends_it_at_once(connected: Site, dropbox: Emulator)
         assert await daemon.ended() == 0
     assert daemon.events[-1] == "leaving_at_once"
     assert connected.in_spool() == {run.manifest_file, *run.files.values()}
+
+
+async def test_signals_while_it_ends_change_nothing(site: Site) -> None:
+    async with site.daemon() as daemon:
+        daemon.signal(signal.SIGTERM)
+        await daemon.logged("daemon_stopped")
+        await eventually(lambda: _has_ended(daemon, signal.SIGUSR1), daemon)
+        assert await daemon.ended() == 0
+
+
+def _has_ended(daemon: DaemonProcess, number: signal.Signals) -> bool:
+    """And if it has not, it gets a signal."""
+    with suppress(ProcessLookupError):
+        daemon.signal(number)
+    return daemon.process.returncode is not None
 
 
 async def test_hup_takes_a_new_configuration(connected: Site, dropbox: Emulator) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from huracan_spool.emulator import Emulator, Fault
 from support.bad_runs import STRANGER
 from support.mounts import bind, bound, make_read_only, unmount
 from support.runs import make_run, only
 from support.site import Site
 from support.strace import failing
-from support.waiting import eventually
+from support.waiting import eventually, within
 
 IMPATIENT = {"retry.run_first": "0.1s", "retry.run_max": "0.2s"}
 
@@ -49,6 +50,33 @@ async def test_a_spool_that_is_unmounted_and_mounted_again_is_followed_both_ways
     finally:
         unmount(site.spool)
     assert sorted(os.listdir(disk / "receipts")) == [".lock", f"{first.name}.json", f"{third.name}.json"]
+
+
+async def test_a_spool_that_is_away_when_a_run_ends_keeps_a_file_that_another_run_names(
+    connected: Site, dropbox: Emulator
+) -> None:
+    """Which runs wait in it can't be seen meanwhile."""
+    first, broken = make_run(0), make_run(5)
+    second = replace(first, name="second")  # of the same day, so it waits for the first
+    manifest = second.manifest()
+    manifest["artifacts"]["model"]["file"] = first.file("model")
+    held = dropbox.faults.add(Fault(route="files/upload_session/finish_batch_v2", kind="hold"))
+    elsewhere = connected.home / "elsewhere"
+    async with connected.daemon() as daemon:
+        first.drop(connected.spool)
+        await within(held.reached.wait(), "the commit")
+        second.drop(connected.spool, manifest)
+        connected.spool.rename(elsewhere)
+        await daemon.logged("spool_replaced")
+        broken.drop(connected.spool, b"{}")
+        await daemon.logged("run_failed", run=broken.name)  # it has been looked at
+        held.release()
+        await daemon.logged("comprehensive_dropbox_upload_complete", run=first.name)
+        connected.spool.rename(connected.home / "gone")
+        elsewhere.rename(connected.spool)
+        await daemon.settled(first.name, second.name)
+    assert connected.in_spool() == {second.file("model")}  # of which no manifest tells
+    assert connected.receipt(second.name)["status"] == "uploaded"
 
 
 async def test_what_lies_under_an_unmounted_spool_may_be_unsafe(site: Site) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.one_attempt import CountingStore, attempt_once
+from support.programs import environ
 from support.runs import Run
 from support.strace import killing, python
 from support.waiting import within
@@ -66,12 +66,11 @@ async def crashes(
 
 
 async def _survives(crash: Crash) -> bool:
-    environ = os.environ | {"PYTHONPATH": str(PROGRAM.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
     command = (
         *killing(crash.call, crash.number),
         *python(PROGRAM, str(crash.spool), str(crash.state), crash.run.name),
     )
-    process = await asyncio.create_subprocess_exec(*command, env=environ)
+    process = await asyncio.create_subprocess_exec(*command, env=environ(PYTHONDONTWRITEBYTECODE="1"))
     code = await within(process.wait(), f"{crash.call} {crash.number}")
     assert code in {0, -9}, (crash.call, crash.number, code)
     return code == 0

@@ -72,6 +72,11 @@ class DaemonProcess:
         await asyncio.gather(*self._reading)
         return code
 
+    async def gone(self) -> int:
+        """The exit code, whenever that may be. Raises `ValueError` as soon as a line can't be read."""
+        await asyncio.gather(*self._reading)
+        return await self.process.wait()
+
     async def killed(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()

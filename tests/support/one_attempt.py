@@ -83,7 +83,7 @@ async def attempts(spool_path: Path, state: Path) -> AsyncIterator[Attempts]:
         ledger = open_ledger(state / "ledger.sqlite")
         stack.callback(ledger.close)
         recover(spool)
-        pending = Pending(DueQueue(), time.monotonic, lambda: None)
+        pending = Pending(spool, DueQueue(), time.monotonic, lambda: None)
         store = CountingStore(LocalStore(state / "Huracan", Patience(0.0)))
         pipeline = Pipeline(
             store,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from support.producer_process import Published
+from support.programs import environ
 from support.waiting import within
 
 PROGRAM = Path(__file__).with_name("producer_process.py")
@@ -24,10 +24,9 @@ async def train(spool: Path, runs: int, processes: int, size: str) -> list[Publi
 
 
 async def _host(spool: Path, first: int, count: int, size: str) -> list[Published]:
-    environ = os.environ | {"PYTHONPATH": str(PROGRAM.parents[1]), "POLARS_MAX_THREADS": "1"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(PROGRAM), str(spool), str(first), str(count), size),
-        env=environ,
+        env=environ(POLARS_MAX_THREADS="1"),
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await within(process.communicate(), "the producers", deadline=600)

@@ -256,6 +256,13 @@ def test_libraries_speak_in_an_event_of_ours() -> None:
     ]
 
 
+def test_what_asyncio_says_of_a_lost_connection_is_left_to_the_call_that_fails_of_it() -> None:
+    logged = Logged()
+    logging.getLogger("asyncio").warning("socket.send() raised exception.")
+    logging.getLogger("asyncio").warning("something else")
+    assert logged.lines == [f'[{STAMP}] [warning] library_message logger=asyncio message="something else"']
+
+
 def test_a_librarys_message_that_does_not_fit_its_values_is_logged_as_it_is() -> None:
     logged = Logged("json")
     del logging.root.handlers[:-1]  # pytest's own, which raise here

@@ -15,6 +15,7 @@ from huracan_spool.due_queue import DueQueue
 from huracan_spool.spool.directory import Spool, open_spool
 from huracan_spool.spool.index import Index, Leftovers
 from huracan_spool.spool.manifests import declared_files, version_of
+from huracan_spool.spool.opening import Withdrawn
 from huracan_spool.spool.pending import Pending
 
 
@@ -39,6 +40,14 @@ def spool(path: Path) -> Iterator[Spool]:
 
 
 @pytest.fixture
+def another(tmp_path: Path) -> Iterator[Spool]:
+    """What lies at the path after the first was moved away."""
+    another = open_spool(tmp_path / "another")
+    yield another
+    another.close()
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
@@ -49,8 +58,8 @@ def queue() -> DueQueue:
 
 
 @pytest.fixture
-def pending(queue: DueQueue, clock: Clock) -> Pending:
-    return Pending(queue, clock, lambda: None)
+def pending(spool: Spool, queue: DueQueue, clock: Clock) -> Pending:
+    return Pending(spool, queue, clock, lambda: None)
 
 
 def write(spool: Spool, name: str, data: bytes = b"data") -> None:
@@ -181,13 +190,13 @@ async def test_a_file_of_two_manifests_belongs_to_both_until_one_is_settled(spoo
     publish(spool, "b", "b.json", "shared.parquet")
     await pending.rescan(spool)
 
-    assert await pending.named_by_others("a", ("shared.parquet", "a.json")) == {"shared.parquet"}
-    assert await pending.named_by_others("b", ("shared.parquet", "b.json")) == {"shared.parquet"}
+    assert await pending.named_by_others(spool, "a", ("shared.parquet", "a.json")) == {"shared.parquet"}
+    assert await pending.named_by_others(spool, "b", ("shared.parquet", "b.json")) == {"shared.parquet"}
 
     (spool.path / "a.manifest.json").unlink()
     pending.ended(spool, "a")
 
-    assert await pending.named_by_others("b", ("shared.parquet", "b.json")) == frozenset()
+    assert await pending.named_by_others(spool, "b", ("shared.parquet", "b.json")) == frozenset()
     assert (await pending.rescan(spool)).orphans == 1
 
 
@@ -201,19 +210,19 @@ async def test_a_bad_manifest_holds_the_files_it_names_all_the_same(spool, pendi
 
     assert pending.files_of("bad") == ("shared.pt",)
     assert pending.files_of("worse") == ()
-    assert await pending.named_by_others("good", ("shared.pt",)) == {"shared.pt"}
+    assert await pending.named_by_others(spool, "good", ("shared.pt",)) == {"shared.pt"}
 
 
 async def test_who_asks_for_shared_files_waits_until_every_manifest_is_read(spool, queue, clock):
     """Or a file would be removed that a manifest names which was not read yet."""
     batch_read = asyncio.Event()
-    pending = Pending(queue, clock, batch_read.set)
+    pending = Pending(spool, queue, clock, batch_read.set)
     for number in range(1001):
         publish_fast(spool, f"run-{number}", "shared.pt")
 
     scan = asyncio.create_task(pending.rescan(spool))
     await batch_read.wait()
-    asked = asyncio.create_task(pending.named_by_others("run-0", ("shared.pt",)))
+    asked = asyncio.create_task(pending.named_by_others(spool, "run-0", ("shared.pt",)))
     await asyncio.sleep(0)
 
     assert len(pending) < 1001
@@ -221,6 +230,36 @@ async def test_who_asks_for_shared_files_waits_until_every_manifest_is_read(spoo
     await scan
     assert await asked == {"shared.pt"}
     assert len(pending) == 1001
+
+
+async def test_nobody_knows_what_a_spool_that_was_left_holds(spool, pending, another):
+    """Or a shared file would be removed from it for want of the manifest that names it as well."""
+    publish(spool, "a", "shared.pt")
+    publish(spool, "b", "shared.pt")
+    asked_early = asyncio.create_task(pending.named_by_others(spool, "a", ("shared.pt",)))
+    await asyncio.sleep(0)
+    pending.now_in(another)
+    await pending.rescan(another)
+
+    with pytest.raises(Withdrawn):
+        await asked_early
+    with pytest.raises(Withdrawn):
+        await pending.named_by_others(spool, "a", ("shared.pt",))
+    assert await pending.named_by_others(another, "a", ("shared.pt",)) == frozenset()
+
+
+async def test_a_look_at_the_spool_before_tells_nothing_of_the_one_in_use(spool, pending, another):
+    publish(another, "a", "shared.pt")
+    publish(another, "b", "shared.pt")
+    pending.now_in(another)
+    await pending.rescan(spool)  # begun before
+    asked = asyncio.create_task(pending.named_by_others(another, "a", ("shared.pt",)))
+    await asyncio.sleep(0)
+    assert not asked.done()
+
+    await pending.rescan(another)
+
+    assert await asked == {"shared.pt"}
 
 
 async def test_a_hint_finds_a_run_without_a_look_at_the_rest(spool, pending, queue):
@@ -326,7 +365,7 @@ async def test_two_thousand_manifests(spool, pending, queue):
             (spool.path / f"{run}.manifest.json").unlink()
             pending.ended(spool, run)
     assert len(set(due)) == len(due) == 2000
-    assert await pending.named_by_others("run-7", ("7.pt",)) == frozenset()
+    assert await pending.named_by_others(spool, "run-7", ("7.pt",)) == frozenset()
 
 
 def test_what_stands_where_a_manifest_should_be(spool):

@@ -11,6 +11,7 @@ from huracan_spool.spool.directory import Spool
 from huracan_spool.spool.files import Identity
 from huracan_spool.spool.index import Found, Index, Leftovers
 from huracan_spool.spool.manifests import declared_files, version_of
+from huracan_spool.spool.opening import Withdrawn
 from huracan_spool.spool.protocol import NameKind
 from huracan_spool.threads import in_thread
 
@@ -20,7 +21,8 @@ _WINDOW = 1000  # runs in the queue; the rest of a backlog waits in the index
 class Pending:
     """Used by the event loop alone; what touches many files runs in a thread."""
 
-    def __init__(self, queue: DueQueue, clock: Callable[[], float], wake: Callable[[], None]) -> None:
+    def __init__(self, spool: Spool, queue: DueQueue, clock: Callable[[], float], wake: Callable[[], None]) -> None:
+        self._spool = spool
         self._index = Index()
         self._queue = queue
         self._clock = clock
@@ -45,8 +47,15 @@ class Pending:
         for run in self._index.gone(began):
             self._index.forget(run)
             self._queue.discard(run)
-        self._all_read.set()
+        if spool is self._spool:
+            self._all_read.set()
         return await in_thread(self._index.leftovers)
+
+    def now_in(self, spool: Spool) -> None:
+        """Another spool is in use from now on; nothing is known of it before it has been looked at."""
+        self._spool = spool
+        self._all_read.set()  # who waits for the old one learns that it was left
+        self._all_read = asyncio.Event()
 
     def look_up(self, spool: Spool, names: Iterable[str]) -> list[Found]:
         """What is new of the `names` that events told of. For a thread, then `learn`. Raises `OSError`."""
@@ -73,9 +82,16 @@ class Pending:
     def files_of(self, run: str) -> tuple[str, ...]:
         return self._index.files_of(run)
 
-    async def named_by_others(self, run: str, names: Sequence[str]) -> frozenset[str]:
-        """Those of `names` that another pending manifest lists. Waits until all have been read once."""
-        await self._all_read.wait()
+    async def named_by_others(self, spool: Spool, run: str, names: Sequence[str]) -> frozenset[str]:
+        """Those of `names` that another pending manifest lists. Waits until all have been read once.
+
+        Raises `Withdrawn` when `spool` is not the one in use any more: what lies there now is not known, and when
+        it comes back the run is found again.
+        """
+        if spool is self._spool:
+            await self._all_read.wait()
+        if spool is not self._spool:
+            raise Withdrawn
         return self._index.named_by_others(run, names)
 
     def let_go(self, run: str, manifest: Identity | None) -> None:
