@@ -1,10 +1,10 @@
 """What uploading a backlog takes from training: `python tests/systemd/politeness.py [--seconds N]`.
 
-Training is a busy process that reads its data again and again. On its processor a daemon with a backlog uploads,
-first as any process, then with the unit's Nice= and CPUSchedulingPolicy=; the emulator has a processor of its own, so
-what training loses it loses to the daemon. Told are the rounds that training makes in a second, how much is uploaded
-meanwhile, and what of training's data is left in the page cache. The slice's CPUWeight= comes on top, where the host
-has the controller in cgroup v2. Needs two processors.
+Training is a busy process that reads its data over and over. On its processor a daemon with a backlog uploads,
+first as any process, then with the unit's Nice= and CPUSchedulingPolicy=; the emulator has a processor of its
+own, so what training loses it loses to the daemon. Told are the rounds that training makes in a second, how much
+is uploaded meanwhile, and what of training's data is left in the page cache. The slice's CPUWeight= comes on top,
+where the host has the controller in cgroup v2. Needs two processors.
 """
 
 from __future__ import annotations
