@@ -48,10 +48,10 @@ class StoreError(HuracanSpoolError):
 class TryAgain(StoreError):
     """A passing failure. `retry_after` is the store's own wish in seconds, when it gave one.
 
-    `slow`: it took minutes to fail, so a call is made only once more before its run waits, with a word in the log.
+    `most_attempts` is how often a call is made at most when it fails like this; None: as often as any.
     """
 
-    slow = False
+    most_attempts: int | None = None
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

@@ -124,6 +124,7 @@ class Pipeline:
         self._under_way = Budget(BYTES_UNDER_WAY)
         self._defects: dict[str, int] = {}
         self._waits: dict[str, RunWait] = {}
+        self._told: set[str] = set()  # runs whose start was logged
         self._interrupted: dict[str, Failure] = {}  # quarantines that trouble of the host has broken off
         self._quarantining = asyncio.Lock()
         self._log = structlog.get_logger()
@@ -133,6 +134,7 @@ class Pipeline:
         outcome = await self._attempt_once(spool, run, enter_lane)
         if isinstance(outcome, Settled | Gone):
             self._waits.pop(run, None)
+            self._told.discard(run)
         return outcome
 
     async def _attempt_once(self, spool: Spool, run: str, enter_lane: EnterLane) -> Outcome:
@@ -230,7 +232,8 @@ class Pipeline:
 
     def _plan(self, this: _Try, read: ReadRun, first: FirstTry) -> PlannedRun:
         # Once for a run, not for each try.
-        tell = self._log.debug if read.entry.run in self._waits else self._log.info
+        tell = self._log.debug if read.entry.run in self._told else self._log.info
+        self._told.add(read.entry.run)
         tell("starting_comprehensive_dropbox_upload", symbol=read.entry.manifest.symbol.text, run=read.entry.run)
         return plan_run(
             read,

@@ -41,8 +41,8 @@ def run_backoff(attempt: int, first: float, maximum: float, rng: random.Random) 
 class CallRetry:
     """Repeats a call while it raises `TryAgain`, at most `attempts` times, then lets the last error out.
 
-    From the second try on, a slow failure is the last. A `retry_after` is waited out in full, with a little on top
-    so that all who were told the same don't come back in the same instant.
+    Or fewer, when the error says that more are of no use. A `retry_after` is waited out in full, with a little on
+    top so that all who were told the same don't come back in the same instant.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class CallRetry:
 
     def _is_enough(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        slow = isinstance(error, TryAgain) and error.slow
-        return state.attempt_number >= (min(2, self._attempts) if slow else self._attempts)
+        most = error.most_attempts if isinstance(error, TryAgain) else None
+        return state.attempt_number >= min(self._attempts, most or self._attempts)
 
     async def _pause(self, seconds: float) -> None:
         await self._sleep(seconds)

@@ -117,6 +117,7 @@ class Service:
         self._watcher: Watcher | None = None
         self._watch_again_at = 0.0
         self._notes: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        self._attempts = set[asyncio.Task[None]]()
         self._settled = 0
         self._ready = False
 
@@ -124,7 +125,6 @@ class Service:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._kick.set()
 
     def rescan_now(self) -> None:
         """Look at the spool again, and let everything that waits be due."""
@@ -185,16 +185,23 @@ class Service:
                     self._probes(),
                     self._take_notes(),
                     self._housekeeping(),
+                    self._begin_attempts(tasks),
                 )
             ]
-            workers = [tasks.create_task(self._worker()) for _ in range(_runs_under_way())]
             await self._stopping.wait()
             for task in background:
                 task.cancel()
-            _, late = await asyncio.wait(workers, timeout=self._options.drain_timeout)
+            late = await self._drain()
             for task in (*late, *beside):
                 task.cancel()
         self._log.info("daemon_stopped", settled=self._settled, pending=len(self._pending), cut_short=len(late))
+
+    async def _drain(self) -> set[asyncio.Task[None]]:
+        """Let what is under way end; returns what does not within `drain_timeout`."""
+        if not self._attempts:
+            return set()
+        _, late = await asyncio.wait(self._attempts, timeout=self._options.drain_timeout)
+        return late
 
     # -- intake
 
@@ -331,15 +338,29 @@ class Service:
 
     # -- work
 
-    async def _worker(self) -> None:
-        while (run := await self._next_run()) is not None:
-            with self._spools.in_use() as spool:
-                with self._activity.attempt(run, self._pending.published(run)):
-                    outcome = await self._pipeline.attempt(spool, run, partial(self._queue.enter, run))
-                self._act(run, outcome)
+    async def _begin_attempts(self, tasks: asyncio.TaskGroup) -> None:
+        """A task for each run under way."""
+        room = asyncio.Semaphore(_runs_under_way())
 
-    async def _next_run(self) -> str | None:
-        while not self._stopping.is_set():
+        def ended(attempt: asyncio.Task[None]) -> None:
+            self._attempts.discard(attempt)
+            room.release()
+
+        while True:
+            await room.acquire()
+            attempt = tasks.create_task(self._attempt(await self._next_run()))
+            self._attempts.add(attempt)
+            attempt.add_done_callback(ended)
+
+    async def _attempt(self, run: str) -> None:
+        with self._spools.in_use() as spool:
+            with self._activity.attempt(run, self._pending.published(run)):
+                outcome = await self._pipeline.attempt(spool, run, partial(self._queue.enter, run))
+            self._act(run, outcome)
+
+    async def _next_run(self) -> str:
+        """Waits until one is due, and the store can be used."""
+        while True:
             self._kick.clear()
             now = self._clock()
             run = self._queue.take(now) if self._gate.admits() else None
@@ -350,7 +371,6 @@ class Service:
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                     await self._kick.wait()
-        return None
 
     def _act(self, run: str, outcome: Outcome) -> None:
         now = self._clock()

@@ -20,12 +20,13 @@ from support.runs import Run
 from support.trees import expected, records, remote, without_records
 
 EPOCH = 1_772_000_000.0
-OUTAGE = 300.0  # seconds that a lasting trouble lasts; silence, fifteen times as long: a commit has patience
+OUTAGE = 300.0  # seconds that a lasting trouble lasts
 PASSES = 7200.0
-# A run that waits 5 s, 10 s and so on begins about six times in five minutes, each time with what leads up to the
-# call that fails. That call is made up to six times; a commit that ends in 5xx up to six times as often.
-CALLS_OF_A_RUN = 250
-LINES_OF_A_RUN = 40
+# A run that waits 5 s, 10 s and so on begins about six times in five minutes, and one that waits for the store
+# nine times, each time with what leads up to the calls that fail. A refusal that nobody knows is tried six times
+# for each of the four that a large run makes side by side.
+CALLS_OF_A_RUN = 120
+LINES_OF_A_RUN = 6
 _REACHED = 900.0
 
 
@@ -82,7 +83,7 @@ async def _sit_out(verdict: Verdict, daemon: Host, emulator: Emulator, active: A
     """Let the trouble last for a while and count what the daemon does meanwhile."""
     if await until(lambda: active.hits, _REACHED):
         calls, lines = len(emulator.calls), len(daemon.log)
-        await asyncio.sleep(OUTAGE * (15 if verdict.cell.spoiling.of == "stall" else 1))
+        await asyncio.sleep(OUTAGE)
         verdict.calls_during = len(emulator.calls) - calls
         verdict.lines_during = len(daemon.log) - lines
         verdict.problems += _unseemly(verdict, daemon)
@@ -101,7 +102,7 @@ def _unseemly(verdict: Verdict, daemon: Host) -> Iterator[str]:
     if not standing.pending:
         return
     # A run may be in the middle of its next attempt; the line about the last one is what counts.
-    if not daemon.lines("run_waits", "uploads_paused", "dropbox_asks_to_wait"):
+    if not daemon.lines("run_waits", "uploads_paused", "dropbox_asks_to_wait", "dropbox_takes_long"):
         yield f"runs wait and no line says why: {standing}"
 
 

@@ -6,9 +6,11 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -114,32 +116,41 @@ class Browser:
 @asynccontextmanager
 async def chromium(profile: Path) -> AsyncIterator[Browser]:
     """A browser with an empty `profile`, ended with its block, and with the test if that is killed."""
-    process = await asyncio.create_subprocess_exec(
-        *("setpriv", "--pdeathsig", "KILL", "chromium"),
-        *FLAGS,
-        f"--user-data-dir={profile}",
-        "about:blank",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        port, path = await eventually(lambda: _address(profile), "Chromium's DevTools port")
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(f"ws://127.0.0.1:{port}{path}", max_msg_size=_LONGEST_MESSAGE) as socket,
-        ):
-            browser = Browser(socket)
-            listening = asyncio.create_task(browser.listen())
-            try:
+    # Killed, it leaves things in TMPDIR, which must be short: a socket among them has 107 bytes for its path.
+    with TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as left:
+        process = await asyncio.create_subprocess_exec(
+            *("setpriv", "--pdeathsig", "KILL", "chromium"),
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            "about:blank",
+            env=os.environ | {"TMPDIR": left},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            async with _connected(profile) as browser:
                 yield browser
-            finally:
-                listening.cancel()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def _connected(profile: Path) -> AsyncIterator[Browser]:
+    port, path = await eventually(lambda: _address(profile), "Chromium's DevTools port")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"ws://127.0.0.1:{port}{path}", max_msg_size=_LONGEST_MESSAGE) as socket,
+    ):
+        browser = Browser(socket)
+        listening = asyncio.create_task(browser.listen())
+        try:
+            yield browser
+        finally:
+            listening.cancel()
 
 
 def _address(profile: Path) -> tuple[str, str] | None:

@@ -12,8 +12,14 @@ import pytest
 from asking import Asking, watched
 
 from huracan_spool.emulator import Emulator, Fault
-from support.runs import make_run
+from huracan_spool.samples import Size
+from support.runs import make_run, only
 from support.site import Site, finished
+from support.waiting import within
+
+APPEND = "files/upload_session/append_v2"
+PIECE = 4 * 1024 * 1024
+LARGE = Size(model_bytes=5 * PIECE, candles=20, trades=3)
 
 NEVER_AGAIN = {
     "retry.call_first": "0.001s",
@@ -105,6 +111,28 @@ async def test_a_pause_shows_everywhere_with_what_to_do(connected: Site, dropbox
     assert (samples["huracan_spool_ready"], samples['huracan_spool_pauses_total{reason="person"}']) == (0, 1)
     assert samples["huracan_spool_oldest_pending_age_seconds"] > 0
     assert status.json["paused"]["hint"]
+
+
+async def test_progress_is_seen_while_a_body_travels(connected: Site) -> None:
+    connected.settings |= {"upload.bandwidth_limit": "1MiB/s", "spool.inspection": "off"}
+    run = only(make_run(size=LARGE), "model")
+    async with watched(connected) as (_, asking):
+        run.publish(connected.spool)
+        await asking.until(lambda told: told["under_way"] and 0 < told["under_way"][0]["bytes_out"] < PIECE)
+
+
+async def test_what_had_arrived_before_a_restart_counts_as_out(connected: Site, dropbox: Emulator) -> None:
+    connected.settings |= {"upload.chunk_size": "4MiB", "upload.connections": "1", "spool.inspection": "off"}
+    run = only(make_run(size=LARGE), "model")
+    third = dropbox.faults.add(Fault(route=APPEND, kind="hold", call=3, times=None))
+    async with watched(connected) as (daemon, _):
+        run.publish(connected.spool)
+        await within(third.reached.wait(), "the third call: one may be the record's")
+        await daemon.killed()
+    dropbox.faults.clear()
+    dropbox.faults.add(Fault(route=APPEND, kind="hold", times=None))
+    async with watched(connected) as (_, asking):
+        await asking.until(lambda told: told["under_way"] and told["under_way"][0]["bytes_out"] >= PIECE)
 
 
 async def test_a_run_that_waits_shows_why_and_until_when(connected: Site, dropbox: Emulator) -> None:

@@ -123,10 +123,11 @@ async def test_without_the_batch_route_sessions_are_started_one_by_one(emulator,
         Fault(route=route, kind="reply", status=status, body=text, content_type="text/plain", times=None)
     )
 
-    files = {"/a": b"a", "/b": b"b"}
-    await commit(api, files)
+    [first] = await api.start_sessions(300, concurrent=False)
+    [second] = await api.start_sessions(300, concurrent=False)
 
-    assert content_of(emulator) == files
+    assert first != second
+    assert [call.route.rpartition("/")[2] for call in emulator.calls] == ["start_batch", "start", "start"]
 
 
 LOST = [

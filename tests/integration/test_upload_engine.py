@@ -262,6 +262,19 @@ async def test_only_entries_that_found_the_lock_taken_are_repeated():
     assert [str(result) for result in results] == ["a", "b", "c"]
 
 
+async def test_a_call_that_fails_as_a_whole_is_not_repeated_for_its_entries():
+    calls: list[list[str]] = []
+
+    async def change(entries):
+        calls.append(list(entries))
+        raise TryAgain("out of order")
+
+    results = await Batches[str](change, Turn().urgent, lambda _: 0.0).submit(["a", "b"])
+
+    assert len(calls) == 1
+    assert [str(result) for result in results] == ["out of order"] * 2
+
+
 async def test_more_than_a_thousand_entries_wait_for_several_calls_and_all_are_answered():
     sizes: list[int] = []
 

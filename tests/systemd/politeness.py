@@ -1,10 +1,10 @@
 """What uploading a backlog takes from training: `python tests/systemd/politeness.py [--seconds N]`.
 
-Training is one busy process for each processor, which reads its data again and again. Beside it a daemon with a
-backlog uploads to the emulator, first as any process, then with the unit's Nice= and CPUSchedulingPolicy=. Told
-are the rounds that training makes in a second, how much is uploaded meanwhile, and what of training's data is left
-in the page cache. The emulator's own share is in the figures. The slice's CPUWeight= is not: it comes on top, where
-the host has the controller in cgroup v2.
+Training is a busy process that reads its data over and over. On its processor a daemon with a backlog uploads,
+first as any process, then with the unit's Nice= and CPUSchedulingPolicy=; the emulator has a processor of its
+own, so what training loses it loses to the daemon. Told are the rounds that training makes in a second, how much
+is uploaded meanwhile, and what of training's data is left in the page cache. The slice's CPUWeight= comes on top,
+where the host has the controller in cgroup v2. Needs two processors.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from support.runs import Run, make_run
 from support.site import Site
 
 AS_IN_THE_UNIT = ("nice", "-n", "19", "chrt", "--idle", "0", "ionice", "-c", "3")
+TRAININGS, OTHERS = sorted(os.sched_getaffinity(0))[:2]  # processors
 MODEL_BYTES = 8_000_000
 DATA_BYTES = 64 * 1024 * 1024
 BACKLOG = 60
@@ -47,6 +48,7 @@ class Figures:
 
 def train(data: Path, rounds: Synchronized[int]) -> None:
     """Hashes stand for the arithmetic; a 64th of the data is read anew in each round."""
+    os.sched_setaffinity(0, {TRAININGS})
     with data.open("rb") as file:
         while True:
             piece = file.read(DATA_BYTES // 64)
@@ -79,7 +81,7 @@ async def upload(folder: Path, seconds: float, wrapper: tuple[str, ...], rounds:
         site.spool.mkdir(mode=0o700)
         for seed in range(BACKLOG):
             large_run(seed).publish(site.spool)
-        async with site.launched(*wrapper):
+        async with site.launched("taskset", "--cpu-list", str(TRAININGS), *wrapper):
             figures = await figures_of(rounds, seconds)
             done = len(receipts(site))
     print(f"    {done} runs of {MODEL_BYTES / 1e6:.0f} MB uploaded")
@@ -103,9 +105,9 @@ async def main() -> None:
         data = folder / "data"
         data.write_bytes(os.urandom(DATA_BYTES))
         rounds: Synchronized[int] = multiprocessing.Value("q", 0)
-        training = [multiprocessing.Process(target=train, args=(data, rounds)) for _ in range(os.cpu_count() or 1)]
-        for each in training:
-            each.start()
+        os.sched_setaffinity(0, {OTHERS})
+        training = multiprocessing.Process(target=train, args=(data, rounds))
+        training.start()
         try:
             alone = await figures_of(rounds, options.seconds)
             print(f"training alone: {alone.pace:.0f} rounds/s")
@@ -118,8 +120,7 @@ async def main() -> None:
                     f"{resident(data):.0%} of training's data in the page cache"
                 )
         finally:
-            for each in training:
-                each.terminate()
+            training.terminate()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from huracan_spool.stores.dropbox.classify import (
     CursorReset,
     HashMismatch,
     Missing,
+    NotAFile,
     RouteMissing,
     SessionClosed,
     SessionGone,
@@ -40,8 +41,8 @@ WRITE = {
 LOOKUP = {
     "malformed_path": Refused,
     "not_found": Missing,
-    "not_file": Missing,
-    "not_folder": Missing,
+    "not_file": NotAFile,
+    "not_folder": TryAgain,
     "restricted_content": NeedsPerson,
     "unsupported_content_type": Refused,
     "locked": TryAgain,

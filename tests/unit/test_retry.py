@@ -69,7 +69,7 @@ async def test_only_what_may_be_tried_again_is_tried_again(error):
 
 
 class Slow(TryAgain):
-    slow = True
+    most_attempts = 2
 
 
 async def test_a_call_that_fails_slowly_is_made_once_more_and_no_further():

@@ -61,8 +61,10 @@ class Patience:
 async def settle(folder: DayFolder, ours: KnownRun, patience: Patience) -> Plan:
     """Bring a folder in order; returns the plan that found nothing left to do.
 
-    Raises `StrangersInTheWay`, `TryAgain` when other hosts keep changing the folder, and what the folder does.
+    Raises `StrangersInTheWay`, `TryAgain` when other hosts keep changing the folder or what is done does not show,
+    and what the folder does.
     """
+    done: list[Plan] = []
     for _ in range(ROUNDS):
         listing, recorded = await folder.look()
         plan = reconcile.plan(listing, recorded, ours, patience.over())
@@ -70,6 +72,12 @@ async def settle(folder: DayFolder, ours: KnownRun, patience: Patience) -> Plan:
             return plan
         if not plan.moves and not plan.adds:
             raise patience.wait_for(plan.strangers)
+        if done.count(plan) > 1:
+            raise TryAgain(
+                "what is done in the folder of this symbol and date does not show: another host changes it too, or "
+                "its listing is late"
+            )
+        done.append(plan)
         await folder.move(plan.moves)
         patience.forget(move.id for move in plan.moves)
         await folder.add(plan.adds)

@@ -14,14 +14,16 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import structlog
+
 from huracan_spool.activity import UNHEARD, Progress
-from huracan_spool.errors import Refused, StoreError, TryAgain, Unknown
+from huracan_spool.errors import Refused, StoreError, TryAgain, Unknown, Unreachable
 from huracan_spool.retry import CallRetry
 from huracan_spool.stores.dropbox import routes, wire
 from huracan_spool.stores.dropbox.arrival import all_appended, appended
 from huracan_spool.stores.dropbox.auth import Credentials, token_source
-from huracan_spool.stores.dropbox.body import Body
-from huracan_spool.stores.dropbox.calls import Call, Caller, token_poster
+from huracan_spool.stores.dropbox.body import Body, FileSlice
+from huracan_spool.stores.dropbox.calls import Call, Caller, said_if_long, token_poster
 from huracan_spool.stores.dropbox.classify import (
     Conflict,
     HashMismatch,
@@ -38,6 +40,7 @@ from huracan_spool.stores.dropbox.listing import Listing
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate
 from huracan_spool.stores.dropbox.reply import Reply
 from huracan_spool.stores.dropbox.transport import Transport, TransportOptions
+from huracan_spool.stores.dropbox.trouble import Streaks
 
 __all__ = [
     "CommitEntry",
@@ -58,25 +61,32 @@ __all__ = [
 
 _PAGE = 2000
 # Seconds: a job is asked for ever less often, and given up as unknown after ten minutes.
-_FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.1, 5.0, 600.0
+_FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.1, 20.0, 600.0
 # Needs files.metadata.read and nothing else, and need not exist.
 _PROBE = "/huracan-spool-probe"
+
+_log = structlog.get_logger()
 
 
 class DropboxApi:
     def __init__(self, caller: Caller, *, sleep: Callable[[float], Awaitable[object]]) -> None:
         self._caller = caller
         self._sleep = sleep
+        self._starts_many = True
 
     async def start_sessions(self, count: int, *, concurrent: bool) -> list[str]:
-        """The ids of `count` new upload sessions."""
+        """The ids of `count` new upload sessions; of one where many can't be had at once."""
         kind = "concurrent" if concurrent else "sequential"
-        arg = {"num_sessions": count, "session_type": kind}
-        try:
-            result = await self._call(routes.START_BATCH, arg)
-        except (Refused, RouteMissing):
-            return [await self._start(kind) for _ in range(count)]
-        return wire.session_ids(routes.START_BATCH, result.get("session_ids"), count)
+        if self._starts_many:
+            arg = {"num_sessions": count, "session_type": kind}
+            try:
+                result = await self._call(routes.START_BATCH, arg)
+            except (Refused, RouteMissing) as error:
+                _log.warning("start_batch_refused", reason=str(error), action="starting sessions one by one")
+                self._starts_many = False
+            else:
+                return wire.session_ids(routes.START_BATCH, result.get("session_ids"), count)
+        return [await self._start(kind)]
 
     async def _start(self, kind: str) -> str:
         result = await self._call(routes.START, {"session_type": kind})
@@ -91,6 +101,12 @@ class DropboxApi:
             partial(appended, piece, repeated=False),
             partial(appended, piece, repeated=True),
         )
+
+    def arrived_before(self, body: Body) -> None:
+        """For those who watch: these bytes need not be sent."""
+        for part in body.slices:
+            if isinstance(part, FileSlice):
+                self._caller.progress.moved(part.fd, part.offset, part.length)
 
     async def append_batch(self, pieces: Sequence[Piece], body: Body) -> list[StoreError | None]:
         """Adds pieces, whose bytes lie one after the other in the body, each to its own session.
@@ -168,6 +184,10 @@ class DropboxApi:
 
     async def _outcome(self, check: wire.Route, job: str) -> Any:
         """A job's result; by now it may have taken effect, so an unanswered question is `Unknown`."""
+        with said_if_long(check.name, _LONGEST_JOB):
+            return await self._polled(check, job)
+
+    async def _polled(self, check: wire.Route, job: str) -> Any:
         pause, waited = _FIRST_POLL, 0.0
         while waited < _LONGEST_JOB:
             await self._sleep(pause)
@@ -175,10 +195,14 @@ class DropboxApi:
             pause = min(pause * 1.5, _SLOWEST_POLL)
             try:
                 result = await self._call(check, {"async_job_id": job})
+            except Unreachable:
+                raise  # to the end of the attempt; the next one begins with a look
             except TryAgain as error:
                 raise Unknown(f"a batch of moves or copies can't be followed: {error}") from error
             if result.get(".tag") == "complete":
                 return result
+            if result.get(".tag") != "in_progress":
+                raise Unknown(f"{check.name}: the answer is none about a job")
         raise Unknown(f"a batch of moves or copies is not done after {waited:.0f} s")
 
     async def check_account(self) -> None:
@@ -237,6 +261,6 @@ async def open_dropbox(
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> AsyncIterator[DropboxApi]:
     """The API with its connections open. Contacts nobody by itself."""
-    async with Transport(options, bandwidth) as transport:
+    async with Transport(options, bandwidth, progress) as transport:
         tokens = token_source(credentials, token_poster(transport, rate, progress), clock=clock)
-        yield DropboxApi(Caller(transport, tokens, rate, retry, progress), sleep=sleep)
+        yield DropboxApi(Caller(transport, tokens, rate, retry, progress, Streaks(clock)), sleep=sleep)

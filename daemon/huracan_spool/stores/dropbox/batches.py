@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from huracan_spool.errors import StoreError, TryAgain, Unknown
 from huracan_spool.stores.dropbox.api import RemoteFile
@@ -23,10 +23,17 @@ Result = RemoteFile | StoreError
 TRIES = 6
 
 
+class _Answer(NamedTuple):
+    """`answered` is false when it was the call that failed, not its entries."""
+
+    results: list[Result]
+    answered: bool
+
+
 @dataclass(frozen=True)
 class _Request(Generic[E]):
     entries: Sequence[E]
-    answer: asyncio.Future[list[Result]]
+    answer: asyncio.Future[_Answer]
 
 
 class Batches(Generic[E]):
@@ -51,20 +58,21 @@ class Batches(Generic[E]):
     async def submit(self, entries: Sequence[E]) -> list[Result]:
         """One result for each entry, in order. Entries that only found the lock taken are repeated alone.
 
-        An entry whose answer was lost is `Unknown` in the results: look before doing anything else.
+        An entry whose answer was lost is `Unknown` in the results: look before doing anything else. When a call as
+        a whole fails, which is repeated elsewhere, that is the result of all its entries.
         """
-        results = await self._once(entries)
+        results, answered = await self._once(entries)
         for number in range(1, TRIES):
             again = [index for index, result in enumerate(results) if isinstance(result, TryAgain)]
-            if not again:
+            if not again or not answered:
                 break
             await self._sleep(max(self._delay(number), *(_wish(results[index]) for index in again)))
-            repeated = await self._once([entries[index] for index in again])
+            repeated, answered = await self._once([entries[index] for index in again])
             for index, result in zip(again, repeated, strict=True):
                 results[index] = result
         return results
 
-    async def _once(self, entries: Sequence[E]) -> list[Result]:
+    async def _once(self, entries: Sequence[E]) -> _Answer:
         request = _Request(entries, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         try:
@@ -81,15 +89,18 @@ class Batches(Generic[E]):
         entries = [entry for request in requests for entry in request.entries]
         # Cancelled, or a defect: the call may be on its way, and the others must not wait for ever.
         results: Sequence[Result] = [Unknown("the call was interrupted")] * len(entries)
+        answered = False
         try:
             results = await self._call(entries)
+            answered = True
         except StoreError as error:
             results = [error] * len(entries)
         finally:
             at = 0
             for request in requests:
                 if not request.answer.done():
-                    request.answer.set_result(list(results[at : at + len(request.entries)]))
+                    its = list(results[at : at + len(request.entries)])
+                    request.answer.set_result(_Answer(its, answered))
                 at += len(request.entries)
 
     def _next_requests(self) -> list[_Request[E]]:

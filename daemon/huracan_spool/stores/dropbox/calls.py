@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -16,10 +19,11 @@ from huracan_spool.errors import StoreError, TryAgain, Unknown, Unreachable
 from huracan_spool.retry import CallRetry
 from huracan_spool.stores.dropbox import wire
 from huracan_spool.stores.dropbox.auth import TokenSource
-from huracan_spool.stores.dropbox.body import Body, BytesBody, FileSlice
+from huracan_spool.stores.dropbox.body import Body, BytesBody
 from huracan_spool.stores.dropbox.pacing import CallRate
 from huracan_spool.stores.dropbox.reply import Reply
 from huracan_spool.stores.dropbox.transport import Interrupted, Post, Silent, Transport
+from huracan_spool.stores.dropbox.trouble import OutOfOrder, Streaks
 
 T = TypeVar("T")
 
@@ -27,6 +31,7 @@ T = TypeVar("T")
 _LONGEST_RESULT = 8 * 1024 * 1024
 _LONGEST_TOKEN = 64 * 1024
 _TOKEN_PATIENCE = 30.0
+_LONG = 90.0  # seconds, after which Dropbox's front has usually given up itself
 _WORTH_TELLING = 15.0  # seconds in which no call goes out, and nothing else would say why
 # Of the 401s, these are about the token alone.
 _TOKEN_REFUSED = (("expired_access_token",), ("invalid_access_token",))
@@ -53,6 +58,7 @@ class Caller:
     rate: CallRate
     retry: CallRetry
     progress: Progress
+    streaks: Streaks
 
     async def call(self, call: Call, read: Callable[[Reply], T], again: Callable[[Reply], T] | None = None) -> T:
         """What `read` makes of the reply, or `again` of the reply to a repetition.
@@ -69,13 +75,29 @@ class Caller:
                 self.progress.repeats()
             reader = again if again is not None and attempts > 1 else read
             try:
-                return reader(await self._authorized(call.route, post))
+                return await self._attempt(call.route, post, reader)
             except StoreError as error:
                 route = call.route.name
                 _log.debug("dropbox_call_failed", route=route, attempt=attempts, **_fields(error))
                 raise
 
         return await self.retry(attempt)
+
+    async def _attempt(self, route: wire.Route, post: Post, read: Callable[[Reply], T]) -> T:
+        """Raises `OutOfOrder` when the route has not worked for a while, whoever called it."""
+        reply = None
+        try:
+            reply = await self._authorized(route, post)
+            result = read(reply)
+        except StoreError as error:
+            slow = isinstance(error, Silent) or isinstance(error.__cause__, Silent)
+            if not _is_broken(reply, error):
+                self.streaks.worked(route.name)
+            elif self.streaks.failed(route.name, slow=slow):
+                raise OutOfOrder(str(error), hint=error.hint or None) from error
+            raise
+        self.streaks.worked(route.name)
+        return result
 
     async def _authorized(self, route: wire.Route, post: Post) -> Reply:
         async with self.transport.lane(post.base):
@@ -88,21 +110,14 @@ class Caller:
     async def _once(self, route: wire.Route, post: Post, token: str) -> Reply:
         await self.rate.turn()
         try:
-            reply = await told(self.progress, route.name, self.transport.send(post, token))
+            with said_if_long(route.name, route.patience):
+                reply = await told(self.progress, route.name, self.transport.send(post, token))
         except (Interrupted, Silent) as error:
             if route.repeatable:
                 raise
             raise Unknown(f"{route.name}: {error}") from error
         freeze_for(reply, self.rate)
-        if post.base == "content":
-            self._tell_sent(post.body)
         return reply
-
-    def _tell_sent(self, body: Body) -> None:
-        self.progress.sent(len(body))
-        for part in body.slices:
-            if isinstance(part, FileSlice):
-                self.progress.moved(part.fd, part.offset, part.length)
 
 
 async def told(progress: Progress, route: str, sending: Awaitable[Reply]) -> Reply:
@@ -115,6 +130,34 @@ async def told(progress: Progress, route: str, sending: Awaitable[Reply]) -> Rep
         raise
     progress.called(route, outcome_of(reply), time.monotonic() - began)
     return reply
+
+
+@contextmanager
+def said_if_long(route: str, most: float) -> Iterator[None]:
+    """A line about what takes very long, and may take `most` seconds: nothing else would tell of it."""
+    if most <= _LONG:
+        yield
+        return
+    saying = partial(
+        _log.warning,
+        "dropbox_takes_long",
+        route=route,
+        seconds=_LONG,
+        action=f"none: after {most:.0f} s a look tells what became of it",
+    )
+    timer = asyncio.get_running_loop().call_later(_LONG, saying)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _is_broken(reply: Reply | None, error: StoreError) -> bool:
+    """Whether this is no answer of Dropbox's to this call, and would be none to another either."""
+    if reply is None:  # not even that; but a wait that Dropbox asks for is kept by all calls anyway
+        return isinstance(error, Unknown) or (isinstance(error, TryAgain) and error.retry_after is None)
+    unreadable = reply.status == HTTPStatus.OK and isinstance(error, Unknown)
+    return unreadable or isinstance(error, Unreachable) or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def outcome_of(end: Reply | StoreError) -> str:

@@ -42,6 +42,10 @@ class Missing(StoreError):
     """There is no file at the path or id."""
 
 
+class NotAFile(Missing):
+    """A folder is at the path, which is as good as nothing where a file is looked for."""
+
+
 class TooBig(StoreError):
     """The file is larger than the caller wants to have in memory."""
 
@@ -101,8 +105,8 @@ _WRITE = {
 _LOOKUP = {
     "malformed_path": _NAME,
     "not_found": Reaction(Missing),
-    "not_file": Reaction(Missing),
-    "not_folder": Reaction(Missing),
+    "not_file": Reaction(NotAFile),
+    "not_folder": Reaction(TryAgain, "a file stands where a folder should be: move it away"),
     "restricted_content": _PERMISSION,
     "unsupported_content_type": Reaction(Refused),
     "locked": Reaction(TryAgain, "somebody has locked the file in Dropbox"),
@@ -169,7 +173,7 @@ BY_TAG: dict[str, Reaction] = {
     **_RELOCATION_IN_FULL,
     **_under("relocation_error", _RELOCATION_IN_FULL),
     "reset": Reaction(CursorReset),
-    "template_error": Reaction(Refused),
+    "template_error": _AGAIN,  # about a part of the call that is never sent
     "unsupported_file": Reaction(Refused),
     # The file *is* saved in this case, says the API's own text.
     "properties_error": Reaction(Unknown),

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from huracan_spool.errors import TryAgain
-from huracan_spool.stores.dropbox.classify import CursorReset, Missing
+from huracan_spool.stores.dropbox.classify import CursorReset, Missing, NotAFile
 from huracan_spool.stores.dropbox.listing import Listing
 
 _LISTINGS = 3
@@ -52,6 +52,8 @@ class Followed:
                 await self._catch_up()
             except CursorReset:
                 self._begin_anew()
+            except NotAFile as error:  # an answer to another question: it says nothing of what is there
+                raise TryAgain(str(error)) from error
             except Missing:
                 self._begin_anew()
                 if not listed:

@@ -8,7 +8,7 @@ takes no more than its share of the line from those behind it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -78,6 +78,9 @@ class LargeUploads:
     def side_by_side(self) -> int:
         return self._line.side_by_side
 
+    def arrived_before(self, content: Content, pieces: Sequence[tuple[int, int]]) -> None:
+        self._api.arrived_before(Body(tuple(part_of(content, offset, length) for offset, length in pieces)))
+
     async def send_piece(self, content: Content, session: str, offset: int, length: int, *, close: bool) -> None:
         hash_ = content.fingerprint.part_hash(offset, length)
         body = Body((part_of(content, offset, length),))
@@ -119,12 +122,10 @@ class _LargeUpload:
         size = self.content.fingerprint.size
         # The closing piece travels alone, so it is kept short: the rest of the last 4 MiB.
         last = (size - 1) // BLOCK * BLOCK
-        pieces = iter(
-            (at, min(self.saved.piece, last - at))
-            for at in range(0, last, self.saved.piece)
-            if at not in self.saved.done
-        )
-        await all_done(self._send_some(pieces) for _ in range(self.uploads.side_by_side))
+        pieces = [(at, min(self.saved.piece, last - at)) for at in range(0, last, self.saved.piece)]
+        self.uploads.arrived_before(self.content, [piece for piece in pieces if piece[0] in self.saved.done])
+        missing = iter([piece for piece in pieces if piece[0] not in self.saved.done])
+        await all_done(self._send_some(missing) for _ in range(self.uploads.side_by_side))
         if last not in self.saved.done:
             await self._close(last, size - last)
         return self.sent

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 
+from huracan_spool.activity import UNHEARD, Progress
 from huracan_spool.errors import Rejected
-from huracan_spool.stores.dropbox.body import Body
+from huracan_spool.stores.dropbox.body import Body, FileSlice, Slice
 from huracan_spool.stores.dropbox.pacing import Bandwidth
 
 # What is handed on at once: every grain costs a walk through aiohttp and TLS, but counts as progress only when it
@@ -56,8 +57,11 @@ class Deadline:
 class Outgoing:
     """Yields a body to aiohttp. `failure` keeps an error of ours, which aiohttp reports as its own."""
 
-    def __init__(self, body: Body, bandwidth: Bandwidth | None, deadline: Deadline) -> None:
+    def __init__(
+        self, body: Body, bandwidth: Bandwidth | None, deadline: Deadline, progress: Progress = UNHEARD
+    ) -> None:
         self._body = body
+        self._progress = progress
         self._bandwidth = bandwidth
         self._deadline = deadline
         self.failure: Rejected | None = None
@@ -65,15 +69,26 @@ class Outgoing:
     async def __aiter__(self) -> AsyncIterator[memoryview]:
         self._deadline.hold()
         try:
-            async for chunk in self._body:
-                async for grain in self._grains(memoryview(chunk)):
-                    self._deadline.moved()
-                    yield grain
-                    self._deadline.hold()
+            for part in self._body.slices:
+                out = 0
+                async for chunk in part.chunks():
+                    async for grain in self._grains(memoryview(chunk)):
+                        self._deadline.moved()
+                        yield grain
+                        out += len(grain)
+                        self._tell(part, out, len(grain))
+                        self._deadline.hold()
         except Rejected as error:
             self.failure = error
             raise
         self._deadline.moved()
+
+    def _tell(self, part: Slice, out: int, count: int) -> None:
+        if self._bandwidth is None:  # an argument in JSON, no content
+            return
+        self._progress.sent(count)
+        if isinstance(part, FileSlice):
+            self._progress.moved(part.fd, part.offset, out)
 
     async def _grains(self, chunk: memoryview) -> AsyncIterator[memoryview]:
         while chunk:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from huracan_spool import layout
 from huracan_spool.activity import UNHEARD, Progress, Stage
-from huracan_spool.errors import NeedsPerson, Rejected, StoreError, TryAgain, Unknown
+from huracan_spool.errors import NeedsPerson, Rejected, StoreError, TryAgain, Unknown, Unreachable
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
 from huracan_spool.standing import StoreFacts
@@ -165,6 +165,7 @@ class _RemoteFolder:
     progress: Progress
     candles_id: str | None = None
     shared_at: str | None = None
+    answer_was_lost: bool = False
 
     @property
     def _day(self) -> str:
@@ -208,8 +209,9 @@ class _RemoteFolder:
         entries = [MoveEntry(move.id, f"{self._day}/{move.target}") for move in moves]
         try:
             results = await self.changes.move(entries)
-        except Unknown:
-            return  # the next look tells
+        except Unknown as error:
+            results = [error]
+        self._note_lost(results)
         for result in results:
             if isinstance(result, StoreError) and not isinstance(result, Conflict | Missing | Unknown):
                 raise result
@@ -217,6 +219,13 @@ class _RemoteFolder:
     async def add(self, adds: Sequence[Add]) -> None:
         if adds:
             await self._commit(adds, [])
+
+    def _note_lost(self, results: Sequence[Result]) -> None:
+        """One lost answer is followed by a look at once. More in one attempt are no accident any more."""
+        lost = [result for result in results if isinstance(result, Unknown)]
+        if lost and self.answer_was_lost:
+            raise TryAgain(f"again nobody says whether it took effect: {lost[0]}")
+        self.answer_was_lost = self.answer_was_lost or bool(lost)
 
     async def share_candles(self, committed: str | None) -> str:
         """The path of the shared copy, which is there with our content when this returns.
@@ -244,7 +253,7 @@ class _RemoteFolder:
     async def _copied_to(self, full: str, wanted: str, committed: str) -> bool:
         """Have Dropbox copy what was committed; False when that must be looked at, whatever the reason."""
         [result] = await self.changes.copy([MoveEntry(committed, full)])
-        if isinstance(result, NeedsPerson):
+        if isinstance(result, NeedsPerson | Unreachable):
             raise result
         return isinstance(result, RemoteFile) and result.content_hash == wanted
 
@@ -279,6 +288,7 @@ class _RemoteFolder:
         for result in results:
             if isinstance(result, StoreError) and not isinstance(result, (*_SESSION_TROUBLE, Conflict, Unknown)):
                 raise result
+        self._note_lost(results)
         return results
 
     def _entry(self, content_hash: str, path: str) -> CommitEntry:

@@ -17,6 +17,7 @@ from typing import Literal, Self
 import aiohttp
 
 from huracan_spool import __version__
+from huracan_spool.activity import UNHEARD, Progress
 from huracan_spool.errors import StoreError, TryAgain, Unreachable
 from huracan_spool.stores.dropbox.body import Body
 from huracan_spool.stores.dropbox.outgoing import Deadline, Outgoing
@@ -36,9 +37,12 @@ class Interrupted(TryAgain):
 
 
 class Silent(Unreachable):
-    """The request was on its way, at least in part, and then nothing moved any more."""
+    """The request was on its way, at least in part, and then nothing moved any more.
 
-    slow = True
+    That took minutes, so the run waits after the second time, with a word in the log.
+    """
+
+    most_attempts = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Post:
 class Transport:
     """`async with` opens and closes the connections; a URL that is not safe is `NeedsPerson` before that."""
 
-    def __init__(self, options: TransportOptions, bandwidth: Bandwidth) -> None:
+    def __init__(self, options: TransportOptions, bandwidth: Bandwidth, progress: Progress = UNHEARD) -> None:
         self._sites: dict[Base, Site] = {
             "api": Site.at(options.api_url),
             "content": Site.at(options.content_url),
@@ -84,6 +88,7 @@ class Transport:
         }
         self._options = options
         self._bandwidth = bandwidth
+        self._progress = progress
         self._bodies = asyncio.Semaphore(options.connections)
 
     async def __aenter__(self) -> Self:
@@ -112,7 +117,8 @@ class Transport:
         and `Rejected` when the body can't be read.
         """
         deadline = Deadline(post.patience)
-        outgoing = Outgoing(post.body, self._bandwidth if post.base == "content" else None, deadline)
+        bandwidth = self._bandwidth if post.base == "content" else None
+        outgoing = Outgoing(post.body, bandwidth, deadline, self._progress)
         try:
             async with deadline, self._request(post, token, outgoing) as response:
                 ok = response.status == HTTPStatus.OK
