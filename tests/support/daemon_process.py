@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -64,7 +65,12 @@ class DaemonProcess:
         return [line.text for line in loud if line.event != "spool_is_odd"]
 
     def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        """Raises `ProcessLookupError`. The process' own method first looks whether it has ended, and if so takes
+        its exit code away from asyncio, which then makes up 255.
+        """
+        if self.process.returncode is not None:
+            raise ProcessLookupError
+        os.kill(self.process.pid, number)
 
     async def ended(self) -> int:
         """The exit code, once it has ended and its last line is read."""
