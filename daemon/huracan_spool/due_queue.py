@@ -21,6 +21,7 @@ class DueQueue:
     _heap: list[tuple[float, int, str]] = field(default_factory=list)
     _order: count[int] = field(default_factory=count)
     _under_way: dict[str, Hashable | None] = field(default_factory=dict)
+    _refused: dict[str, Hashable] = field(default_factory=dict)
     _parked: dict[Hashable, deque[str]] = field(default_factory=lambda: defaultdict(deque))
     _called: dict[str, tuple[Hashable, float]] = field(default_factory=dict)
     _again: dict[str, float] = field(default_factory=dict)
@@ -51,21 +52,33 @@ class DueQueue:
         return None
 
     def enter(self, run: str, lane: Hashable) -> bool:
-        """Take the lane for a run under way; False parks the run until the lane is free."""
+        """Take the lane for a run under way; False when another run has it, and then the turn ends with `park`."""
         if run in self._called and self._called[run][0] != lane:  # its manifest was replaced meanwhile
             self._pass_on(run)
         self._called.pop(run, None)
         if lane in self._under_way.values():
-            del self._under_way[run]
-            self._again.pop(run, None)  # the wish is fulfilled when the lane is free
-            self._parked[lane].append(run)
+            self._refused[run] = lane
             return False
         self._under_way[run] = lane
         return True
 
+    def park(self, run: str, now: float) -> None:
+        """End the turn of a run whose lane was taken; it comes again when the lane is free.
+
+        Until now it was under way: it had to close what it had opened, and no second attempt may meet it there.
+        """
+        lane = self._refused.pop(run)
+        del self._under_way[run]
+        self._again.pop(run, None)  # the wish is fulfilled when the lane is free
+        if lane in self._under_way.values():
+            self._parked[lane].append(run)
+        else:
+            self._schedule(run, now)
+
     def done(self, run: str, now: float, again_at: float | None = None) -> None:
         """End a run's turn; it comes again at `again_at`, or when an `add` meanwhile asked for it."""
         lane = self._under_way.pop(run)
+        self._refused.pop(run, None)
         wishes = [due for due in (again_at, self._again.pop(run, None)) if due is not None]
         if wishes:
             self._schedule(run, min(wishes))

@@ -19,7 +19,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """Another run of its lane is under way; the queue keeps this one."""
+    """Another run of its lane is under way; this one waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,6 +390,7 @@ class Service:
                 news = self._gate.close(now, reason, hint, needs_person=needs_person)
                 self._report_pause(now, news=news)
             case Parked():
+                self._queue.park(run, now)
                 self._tried(run, now, store_used=False)
         self._kick.set()
         self._report_status()

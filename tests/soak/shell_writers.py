@@ -40,11 +40,12 @@ _BAD = {
 class ShellWriter:
     """Writes into one spool; `submitted` and `bad` are its books, by the names of the runs.
 
-    `files` are the names of models that do not bear the name of their run.
+    `files` are the names of models that do not bear the name of their run, `shared` is what two runs named.
     """
 
     site: Site
     rng: random.Random
+    shared: dict[str, bytes]
     submitted: dict[str, Facts] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     bad: dict[str, BadRun] = field(default_factory=dict)
@@ -114,6 +115,7 @@ class ShellWriter:
         first, second = self._run(*next(trainings)), self._run(*next(trainings))
         kind = self.rng.choice(sorted(first.contents))
         contents = {**second.contents, kind: first.contents[kind]}
+        self.shared[first.file(kind)] = first.contents[kind]
         pair = (first, replace(second, name=f"{second.name}-twin", contents=contents))
         for run in pair:
             manifest = run.manifest()

@@ -60,8 +60,8 @@ class Soak:
         sites = [_site(self.home / name, self.emulator) for name in ("mortal", "lasting")]
         self.hosts = [TrainingHost(site) for site in sites]
         self.books = [
-            HostBooks(site, ShellWriter(site, random.Random(self.seed * 100 + number)))
-            for number, site in enumerate(sites)
+            HostBooks(host.site, ShellWriter(host.site, random.Random(self.seed * 100 + number), host.shared))
+            for number, host in enumerate(self.hosts)
         ]
         rng = random.Random(self.seed)
         self.on_hosts = TroubledHosts(self.emulator, self.hosts, self.hosts[0], random.Random(rng.random()))

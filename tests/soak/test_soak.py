@@ -27,7 +27,7 @@ def _spoil(soak: Soak, dropbox: Emulator) -> list[str]:
     """Everything that may not happen, once; and how the books call it."""
     books = soak.books[0]
     site, run = books.site, books.trainings[0]["run"]
-    model = next(path for path in dropbox.tree() if path.endswith("/model.bin"))
+    model = next(path for path in dropbox.tree() if path.endswith("/model.bin") and "/unknown-" not in path)
     kept = next(iter(site.kept_models()))
     bad = site.spool / "failed" / "nobody-knows"
 

@@ -41,7 +41,10 @@ class Measured:
 
 @dataclass
 class TrainingHost:
-    """`events` counts log lines by event; `unexpected` are those that no fault explains, and other surprises."""
+    """`events` counts log lines by event; `unexpected` are those that no fault explains, and other surprises.
+
+    `shared` is what was handed over for two runs at once, by the names of the files.
+    """
 
     site: Site
     events: Counter[str] = field(default_factory=Counter)
@@ -49,6 +52,7 @@ class TrainingHost:
     exits: Counter[int] = field(default_factory=Counter)
     signals: Counter[str] = field(default_factory=Counter)
     lives: list[Measured] = field(default_factory=list)
+    shared: dict[str, bytes] = field(default_factory=dict)
     family: set[Process] = field(default_factory=set)
     daemon: DaemonProcess | None = None
     _doomed: bool = False

@@ -98,7 +98,7 @@ class TroubledHosts:
     async def operate(self) -> None:
         """Somebody looks at what failed, and has the runs tried again that an odd answer put there."""
         for host in self.hosts:
-            refused = [run.folder for run in refused_runs(host)][:_AT_ONCE]
+            refused = [run.folder for run in refused_runs(host) if _is_whole(host, run)][:_AT_ONCE]
             if refused:
                 await host.site.command("failed", "retry", *refused, "--config", str(host.site.config))
 
@@ -115,6 +115,17 @@ def configure(host: TrainingHost, emulator: Emulator, more: str = "") -> None:
     draft.touch(mode=0o600)
     draft.write_text(login + more, encoding="utf-8")
     draft.rename(host.site.config)
+
+
+def _is_whole(host: TrainingHost, run: FailedRun) -> bool:
+    """A file that it shared with a pending run stayed in the spool for that one, and went with it; its producer has
+    to bring it again. As long as it is there, somebody else may be about to take it away.
+    """
+    if any((host.site.spool / name).exists() for name in run.left_in_spool):
+        return False
+    for name in run.left_in_spool:
+        (host.site.spool / name).write_bytes(host.shared[name])
+    return True
 
 
 def refused_runs(host: TrainingHost) -> list[FailedRun]:

@@ -25,7 +25,15 @@ def under_way_in(queue: DueQueue, lane: str, *runs: str) -> list[bool]:
     for run in runs:
         queue.add(run, 0.0)
         assert queue.take(0.0) == run
-    return [queue.enter(run, lane) for run in runs]
+    return [entered(queue, run, lane) for run in runs]
+
+
+def entered(queue: DueQueue, run: str, lane: str, now: float = 0.0) -> bool:
+    """Whether it was let in; else it is parked, as who is told so must do."""
+    let_in = queue.enter(run, lane)
+    if not let_in:
+        queue.park(run, now)
+    return let_in
 
 
 def taken(queue: DueQueue, now: float) -> Iterator[str]:
@@ -95,7 +103,7 @@ def test_a_touch_before_the_run_was_parked_does_not_cut_its_next_wait_short(queu
     queue.add("b", 0.0)
     queue.take(0.0)
     queue.add("b", 0.0)
-    queue.enter("b", "SOL")
+    entered(queue, "b", "SOL")
     queue.done("a", 1.0)
     assert queue.take(1.0) == "b"
     queue.enter("b", "SOL")
@@ -103,6 +111,27 @@ def test_a_touch_before_the_run_was_parked_does_not_cut_its_next_wait_short(queu
     queue.done("b", 2.0, again_at=900.0)
 
     assert queue.next_due() == 900.0
+
+
+@pytest.mark.parametrize("left_by", ["first", "second"])
+def test_a_run_whose_lane_is_taken_is_under_way_until_it_is_parked(queue, left_by):
+    """Its attempt has not ended yet: a second one at the same time would be two."""
+    under_way_in(queue, "SOL", "first")
+    queue.add("second", 0.0)
+    queue.take(0.0)
+    assert not queue.enter("second", "SOL")
+    if left_by == "first":
+        queue.done("first", 1.0)
+        assert queue.take(1.0) is None
+
+        queue.park("second", 2.0)
+
+        assert queue.take(2.0) == "second"
+    else:  # its end was another one
+        queue.done("second", 1.0, again_at=5.0)
+        queue.done("first", 2.0)
+
+        assert queue.next_due() == 5.0
 
 
 @pytest.mark.parametrize("again_at", [None, 50.0])
@@ -132,7 +161,7 @@ def test_a_called_run_that_turns_to_another_lane_does_not_strand_the_next(queue)
     queue.done("a", 1.0)
     assert queue.take(1.0) == "b"
 
-    assert not queue.enter("b", "BTC")
+    assert not entered(queue, "b", "BTC")
 
     assert queue.take(1.0) == "c"
 
@@ -158,6 +187,7 @@ class QueueAndModel(RuleBasedStateMachine):
         self.parked: dict[str, str] = {}
         self.under_way: dict[str, str | None] = {}
         self.again: dict[str, float] = {}
+        self.refused: dict[str, str] = {}
 
     @rule(run=RUNS, due=TIMES)
     def add(self, run, due):
@@ -205,10 +235,21 @@ class QueueAndModel(RuleBasedStateMachine):
         if free:
             self.under_way[run] = lane
         else:
-            del self.under_way[run]
-            self.again.pop(run, None)
-            self.parked[run] = lane
+            self.refused[run] = lane
         self.unpark_called()
+
+    @precondition(lambda self: self.refused)
+    @rule(data=st.data())
+    def park(self, data):
+        run = data.draw(st.sampled_from(list(self.refused)))
+        lane = self.refused.pop(run)
+        del self.under_way[run]
+        self.again.pop(run, None)
+        self.queue.park(run, self.now)
+        if lane in self.under_way.values():
+            self.parked[run] = lane
+        else:
+            self.due[run] = self.now
 
     @precondition(lambda self: self.under_way)
     @rule(data=st.data(), wait=st.none() | TIMES)
@@ -216,6 +257,7 @@ class QueueAndModel(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(list(self.under_way)))
         again_at = None if wait is None else self.now + wait
         del self.under_way[run]
+        self.refused.pop(run, None)
         wishes = [due for due in (again_at, self.again.pop(run, None)) if due is not None]
         if wishes:
             self.due[run] = min(wishes)
