@@ -23,10 +23,10 @@ def keep_model(models: Path, symbol_folder: str, timestamp: str, model: OpenFile
     Returns None, and keeps nothing, when the file was written to since it was opened. Raises `OSError`.
     """
     folder_path = models / symbol_folder
-    if not folder_path.is_dir():
-        folder_path.mkdir(parents=True, exist_ok=True)
-        fsync_folder(str(models.parent))
-        fsync_folder(str(models))
+    folder_path.mkdir(parents=True, exist_ok=True)
+    # Each time: whoever made them may have been killed before this. It is free when there is nothing to do.
+    fsync_folder(str(models.parent))
+    fsync_folder(str(models))
     name = _kept_name(timestamp, model.name)
     folder = open_folder(str(folder_path))
     try:

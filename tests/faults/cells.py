@@ -25,7 +25,7 @@ PASSES = 7200.0
 # A run that waits 5 s, 10 s and so on begins about six times in five minutes, and one that waits for the store
 # nine times, each time with what leads up to the calls that fail. A refusal that nobody knows is tried six times
 # for each of the four that a large run makes side by side.
-CALLS_OF_A_RUN = 120
+CALLS_OF_A_RUN = 150
 LINES_OF_A_RUN = 6
 _REACHED = 900.0
 

@@ -1,10 +1,10 @@
 """What uploading a backlog takes from training: `python tests/systemd/politeness.py [--seconds N]`.
 
 Training is a busy process that reads its data over and over. On its processor a daemon with a backlog uploads,
-first as any process, then with the unit's Nice= and CPUSchedulingPolicy=; the emulator has a processor of its
-own, so what training loses it loses to the daemon. Told are the rounds that training makes in a second, how much
-is uploaded meanwhile, and what of training's data is left in the page cache. The slice's CPUWeight= comes on top,
-where the host has the controller in cgroup v2. Needs two processors.
+first as any process, then as the unit has it: Nice=, CPUSchedulingPolicy=, and a slice with CPUWeight=1 beside
+training's. The emulator has a processor of its own, so what training loses it loses to the daemon. Told are the
+rounds that training makes in a second, how much is uploaded meanwhile, and what of training's data is left in the
+page cache. Needs two processors and root.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from support.site import Site
 
 AS_IN_THE_UNIT = ("nice", "-n", "19", "chrt", "--idle", "0", "ionice", "-c", "3")
 TRAININGS, OTHERS = sorted(os.sched_getaffinity(0))[:2]  # processors
+CONTROLLER = Path("/sys/fs/cgroup/cpu")
+# systemd's CPUWeight= in the terms of the first control groups, where 1024 is the usual 100.
+SHARES = {"training": 1024, "slice": 1024 // 100}
 MODEL_BYTES = 8_000_000
 DATA_BYTES = 64 * 1024 * 1024
 BACKLOG = 60
@@ -46,9 +49,23 @@ class Figures:
         return self.rounds / self.seconds
 
 
+def group(name: str) -> Path:
+    """A control group with its share of the processor."""
+    place = CONTROLLER / f"huracan-spool-{name}"
+    place.mkdir(exist_ok=True)
+    (place / "cpu.shares").write_text(str(SHARES[name]))
+    return place
+
+
+def in_group(name: str) -> tuple[str, ...]:
+    """The beginning of a command that runs there."""
+    return ("sh", "-c", 'echo $$ >"$0/tasks" && exec "$@"', str(group(name)))
+
+
 def train(data: Path, rounds: Synchronized[int]) -> None:
     """Hashes stand for the arithmetic; a 64th of the data is read anew in each round."""
     os.sched_setaffinity(0, {TRAININGS})
+    (group("training") / "tasks").write_text(str(os.getpid()))
     with data.open("rb") as file:
         while True:
             piece = file.read(DATA_BYTES // 64)
@@ -111,7 +128,7 @@ async def main() -> None:
         try:
             alone = await figures_of(rounds, options.seconds)
             print(f"training alone: {alone.pace:.0f} rounds/s")
-            for title, wrapper in (("any process", ()), ("as in the unit", AS_IN_THE_UNIT)):
+            for title, wrapper in (("any process", ()), ("as in the unit", (*in_group("slice"), *AS_IN_THE_UNIT))):
                 place = folder / title.replace(" ", "-")
                 place.mkdir()
                 found = await upload(place, options.seconds, wrapper, rounds)
@@ -121,6 +138,9 @@ async def main() -> None:
                 )
         finally:
             training.terminate()
+            training.join()
+            for each in SHARES:
+                group(each).rmdir()
 
 
 if __name__ == "__main__":

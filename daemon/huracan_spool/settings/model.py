@@ -77,7 +77,7 @@ class Archive:
 class Upload:
     workers: int = _key(quantities.whole(1, 64), "8", "runs read at a time")
     connections: int = _key(quantities.whole(1, 128), "12", "requests under way at a time")
-    chunk_size: int = _key(quantities.chunk_size, "16MiB", "bytes in one request, held in memory")
+    chunk_size: int = _key(quantities.chunk_size, "16MiB", "bytes of one request at most; fewer on a slow line")
     bandwidth_limit: Timetable = _key(
         quantities.timetable, "off", "bytes per second, by the time of day if need be", many=True
     )

@@ -8,6 +8,7 @@ takes no more than its share of the line from those behind it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from huracan_spool.stores.base import Content
 from huracan_spool.stores.dropbox.api import Cursor, DropboxApi, HashMismatch, SessionClosed, SessionGone
 from huracan_spool.stores.dropbox.body import Body
 from huracan_spool.stores.dropbox.contents import forget_pages, part_of
+from huracan_spool.stores.dropbox.piece_length import PieceLength
 from huracan_spool.stores.dropbox.session_ids import SessionIds
 from huracan_spool.threads import all_done, in_thread
 
@@ -47,12 +49,12 @@ class Line:
 
 
 class LargeUploads:
-    """`piece` is the length of the pieces in bytes, a multiple of 4 MiB."""
+    """`pieces` says how long they are, for contents that are begun now."""
 
-    def __init__(self, api: DropboxApi, line: Line, *, piece: int, ledger: SessionLedger | None) -> None:
+    def __init__(self, api: DropboxApi, line: Line, *, pieces: PieceLength, ledger: SessionLedger | None) -> None:
         self._api = api
         self._line = line
-        self._piece = piece
+        self._pieces = pieces
         self._ids = SessionIds(api, concurrent=True)
         self._ledger = ledger
 
@@ -87,7 +89,9 @@ class LargeUploads:
         for _ in range(TRIES):
             with suppress(HashMismatch):  # damaged on the way, or changed on disk; nothing was stored
                 async with self._line.slots:
+                    began = time.monotonic()
                     await self._api.append(Cursor(session, offset), body, close=close, content_hash=hash_)
+                    self._pieces.took(length, time.monotonic() - began)
                 await in_thread(self._piece_arrived, content, offset, length)
                 return
         raise TryAgain("a piece of a file keeps arriving damaged, or the file is being written to")
@@ -102,7 +106,7 @@ class LargeUploads:
             saved = await in_thread(self._ledger.load_session, content.content_hash)
             if saved is not None:
                 return saved
-        saved = LargeSession(await self._ids.take(), self._piece, frozenset())
+        saved = LargeSession(await self._ids.take(), self._pieces.now(), frozenset())
         if self._ledger is not None:
             await in_thread(self._ledger.save_session, content.content_hash, saved.session_id, saved.piece)
         return saved

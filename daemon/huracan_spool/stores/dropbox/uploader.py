@@ -8,6 +8,7 @@ begin first come first served.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from huracan_spool.stores.dropbox.body import Body
 from huracan_spool.stores.dropbox.classify import RouteMissing
 from huracan_spool.stores.dropbox.contents import part_of
 from huracan_spool.stores.dropbox.large_uploads import LargeUploads, Line, SessionLedger
+from huracan_spool.stores.dropbox.piece_length import PieceLength
 from huracan_spool.stores.dropbox.routes import MOST_PIECES
 from huracan_spool.stores.dropbox.session_ids import SessionIds
 from huracan_spool.threads import all_done
@@ -58,7 +60,8 @@ class Uploader:
         self._slots = asyncio.Semaphore(connections)
         # Some connections stay for the others.
         line = Line(self._slots, side_by_side=max(1, connections * 2 // 3))
-        self._large_uploads = LargeUploads(api, line, piece=chunk_size, ledger=ledger)
+        self._pieces = PieceLength(chunk_size)
+        self._large_uploads = LargeUploads(api, line, pieces=self._pieces, ledger=ledger)
         self._small: deque[_Small] = deque()
         self._under_way = 0
         self._may_batch = True
@@ -186,8 +189,10 @@ class Uploader:
         for _ in range(TRIES):
             session = await self._ids.take()
             async with self._slots:
+                began = time.monotonic()
                 error = await self._append_one(content, session)
             if error is None:
+                self._pieces.took(content.fingerprint.size, time.monotonic() - began)
                 arrived(content, session, content.fingerprint.size)
                 return
             self._raise_unless_session_trouble(error)
