@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from cells import emulator_in
-from hosts import host
-from logbook import logs_apart
 from scenarios import hand_over
-from virtual_time import in_virtual_time, now
 
 from huracan_spool.emulator import Fault
+from support.hosts import host
+from support.logbook import logs_apart
 from support.runs import make_run
 from support.trees import expected, records, remote, without_records
+from support.virtual_time import in_virtual_time, now
 
 HOUR = 3600.0
 RUNS = 6

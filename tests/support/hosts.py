@@ -12,9 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from logbook import Line, open_book
-from virtual_time import now
-
 from huracan_spool.activity import Activity
 from huracan_spool.emulator import Emulator
 from huracan_spool.http.surface import NoSurface
@@ -31,7 +28,9 @@ from huracan_spool.stores.dropbox.store import DropboxStore
 from huracan_spool.stores.dropbox.transport import TransportOptions
 from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.settling import Patience
+from support.logbook import Line, open_book
 from support.site import Site
+from support.virtual_time import now
 
 CHUNK = 4 * 1024 * 1024
 # The defaults of the configuration, so that what is counted here is what an operator gets.
