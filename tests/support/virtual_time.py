@@ -11,12 +11,39 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _STILL = 0.0
 _THREAD = 0.05
+
+
+class Threads:
+    """The work in threads of one host, as many steps; before any of them the host may die."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.over = False
+        self._left: int | None = None
+        self._then: Callable[[], object] = lambda: None
+
+    def end_after(self, steps: int | None, then: Callable[[], object]) -> None:
+        """Let so many more begin, then none, and call `then`; None takes that back."""
+        self._left, self._then = steps, then
+
+    def admit(self) -> bool:
+        if self._left is not None and not self.over:
+            self._left -= 1
+            if self._left < 0:
+                self.over = True
+                asyncio.get_running_loop().call_soon(self._then)
+        self.begun += not self.over
+        return not self.over
+
+
+threads_here: ContextVar[Threads | None] = ContextVar("threads_here", default=None)
 
 
 class _JumpingSelector(selectors.EpollSelector):
@@ -45,6 +72,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.now
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        host = threads_here.get()
+        if host is not None and not host.admit():
+            refused: asyncio.Future[T] = self.create_future()
+            refused.cancel()
+            return refused
         self._jumping.threads += 1
         running = super().run_in_executor(executor, func, *args)
         running.add_done_callback(self._thread_ended)

@@ -1,0 +1,172 @@
+"""Two hosts, one account and their clock, for a machine that is not asynchronous: nothing goes on between its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from doorbell import ring
+from stations import Station, strict
+from submissions import Submission
+
+from huracan_spool.emulator import Emulator, EmulatorOptions
+from huracan_spool.emulator.wan_profile import WanProfile
+from support.hosts import until
+from support.virtual_time import VirtualLoop
+
+T = TypeVar("T")
+
+HOSTS = 2
+EPOCH = 1_772_000_000.0
+MANIFEST = ".manifest.json"
+_A_MOMENT = 1e-6  # after which everything has happened that needed no time
+# Calls that take time, so that a moment can be in the middle of something, and of a batch.
+_FAR = WanProfile(rtt=0.05, content_call=0.1, rpc_call=0.06, lock_single=0.1, lock_entry=0.04, lock_mode="per_entry")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`archive`: every host keeps its runs in an archive of its own; `far`: calls take their time."""
+
+    archive: bool = False
+    inspecting: bool = False
+    far: bool = False
+
+
+class World:
+    """`async` inside, between two calls it stands still: no thread is at work, no file half-way."""
+
+    def __init__(self, folder: Path, variant: Variant) -> None:
+        self.variant = variant
+        self._folder = folder
+        self._runner = asyncio.Runner(loop_factory=VirtualLoop)
+        self._opened = AsyncExitStack()
+
+    def __enter__(self) -> Self:
+        self._run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._runner:
+            self._run(self._close())
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        options = EmulatorOptions(
+            https=None,
+            root=self._folder / "dropbox",
+            clock=lambda: EPOCH + loop.time(),
+            wan=_FAR if self.variant.far else WanProfile(),
+        )
+        self.emulator = await self._opened.enter_async_context(Emulator(options))
+        self.stations = [self._station(number) for number in range(HOSTS)]
+        for station in self.stations:
+            await station.start()
+
+    def _station(self, number: int) -> Station:
+        inspector = strict() if self.variant.inspecting else None
+        return Station(
+            self._folder / f"host{number}", self.emulator, archive=self.variant.archive, inspector=inspector
+        )
+
+    async def _close(self) -> None:
+        for station in self.stations:
+            await station.kill()
+        await self._opened.aclose()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    # -- the clock
+
+    def passes(self, seconds: float) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(seconds)
+            await asyncio.sleep(_A_MOMENT)
+
+        self._run(wait())
+
+    # -- daemons
+
+    def start(self, number: int) -> None:
+        self._run(self.stations[number].start())
+
+    def stop(self, number: int) -> None:
+        self._run(self.stations[number].stop())
+
+    def kill(self, number: int) -> None:
+        self._run(self.stations[number].kill())
+
+    def rescan(self, number: int) -> None:
+        async def signal() -> None:
+            daemon = self.stations[number].daemon
+            if daemon is not None:
+                daemon.service.rescan_now()
+
+        self._run(signal())
+
+    def is_up(self, number: int) -> bool:
+        return self.stations[number].daemon is not None
+
+    # -- producers
+
+    def spool(self, number: int) -> Path:
+        return self.stations[number].site.spool
+
+    def hand_over(self, submission: Submission, *, told: bool) -> None:
+        """As producers do: the manifest last, each file in one step. `told`: its event reaches the daemon."""
+        spool = self.spool(submission.host)
+        for name, data in submission.files.items():
+            if data is not None:
+                _put(spool, name, data)
+        _put(spool, submission.name + MANIFEST, submission.manifest)
+        if told:
+            self.rings(submission)
+
+    def rings(self, submission: Submission) -> None:
+        async def event() -> None:
+            ring(self.spool(submission.host), submission.name + MANIFEST)
+
+        self._run(event())
+
+    # -- the end of all troubles
+
+    def settle(self, patience: float) -> list[str]:
+        """Everybody up, nothing spoiled, and time; returns what is pending after that."""
+        self.emulator.faults.clear()
+        self.emulator.restore_refresh_token()
+        for number, station in enumerate(self.stations):
+            station.kill_after(None)
+            if station.daemon is None:
+                self.start(number)
+            self.rescan(number)
+        self._run(until(lambda: not self.pending(), patience))
+        self.passes(1.0)
+        return self.pending()
+
+    def pending(self) -> list[str]:
+        return [
+            f"{name} on {number}"
+            for number in range(HOSTS)
+            for name in sorted(os.listdir(self.spool(number)))
+            if name.endswith(MANIFEST)
+        ]
+
+
+def _put(spool: Path, name: str, data: bytes) -> None:
+    aside = spool.parent / "aside"
+    aside.write_bytes(data)
+    os.rename(aside, spool / name)
+
+
+def remove(spool: Path, names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(FileNotFoundError):
+            os.unlink(spool / name)
+
+
