@@ -1,4 +1,4 @@
-"""In the place of the watcher, for tests that must be repeatable: it rings when it is told to, and at no other time.
+"""In the place of the watcher, for tests that must be repeatable: it rings when it is told to, and only then.
 
 Threads that watch a folder tell of a name whenever the machine gets round to it, which no seed repeats.
 """

@@ -29,6 +29,9 @@ _PLACES = {
 }
 
 
+Stranger = tuple[str, str]  # the path where somebody put it, and its content hash
+
+
 class Seen(Protocol):
     """A file in the store."""
 
@@ -109,13 +112,18 @@ def expected_tree(runs: Iterable[Facts]) -> Expected:
 
 
 def differences(
-    tree: Mapping[str, Seen], runs: Collection[Facts], halves: Collection[Facts] = (), recorded: Collection[str] = ()
+    tree: Mapping[str, Seen],
+    runs: Collection[Facts],
+    halves: Collection[Facts] = (),
+    recorded: Collection[str] = (),
+    strangers: Collection[Stranger] = (),
 ) -> list[str]:
     """What is wrong with a tree in which exactly these runs should lie.
 
     `halves` are runs that were given up when some of their files may have been there already. Those whose digest
     is `recorded` have their places like any other run; their files may be missing. Below `superseded/unknown-…`
-    there may be surplus copies of what all these runs name, and their records.
+    there may be surplus copies of what all these runs name, their records, and the `strangers` that somebody else
+    put into the account.
     """
     known = [*runs, *(run for run in halves if run.digest in recorded)]
     expected, whole = expected_tree(known), {run.digest for run in runs}
@@ -126,7 +134,8 @@ def differences(
         for old in ("", run.superseded)
         for kind in run.hashes
     }
-    found = [f"missing: {path}" for path in expected.files if path not in tree and path not in may_lack]
+    missing = [path for path in expected.files if path not in tree and path not in may_lack]
+    found = [f"missing: {path}" for path in missing if not _taken_over(path, expected.files, tree, may_lack)]
     found += [f"missing: {path}" for path in expected.records if path not in tree]
     for path, seen in tree.items():
         if path in expected.files:
@@ -135,21 +144,33 @@ def differences(
         elif path in expected.records:
             found += _wrong_record(path, seen.read(), expected.records[path])
         elif not path.startswith(f"{ROOT}/data/candles/"):
-            found += _unwanted(path, seen, [*runs, *halves], recorded)
-    return found + list(_wrong_candles(tree, runs, halves))
+            found += _unwanted(path, seen, [*runs, *halves], recorded, strangers)
+    return found + list(_wrong_candles(tree, runs, halves, strangers))
 
 
-def _unwanted(path: str, seen: Seen, runs: Collection[Facts], recorded: Collection[str]) -> Iterator[str]:
+def _taken_over(
+    path: str, expected: Mapping[str, str], tree: Mapping[str, Seen], may_lack: Collection[str]
+) -> bool:
+    """Whether a run that was given up has this file: of the same content, and nobody came to add another."""
+    day, _, _ = path.partition("/superseded/")
+    same = (each for each in may_lack if each.startswith(f"{day}/") and expected.get(each) == expected[path])
+    return any(each in tree for each in same)
+
+
+def _unwanted(
+    path: str, seen: Seen, runs: Collection[Facts], recorded: Collection[str], strangers: Collection[Stranger]
+) -> Iterator[str]:
     """Of a file that has no place: whether it may lie about there."""
     if UNKNOWN.search(path):
-        if seen.content_hash not in {value for run in runs for value in run.hashes.values()}:
-            if not _tells_of(seen.read(), runs):
-                yield f"nobody brought this: {path}"
+        named = {value for run in runs for value in run.hashes.values()} | {
+            content_hash for _, content_hash in strangers
+        }
+        if seen.content_hash not in named and not _tells_of(seen.read(), runs):
+            yield f"nobody brought this: {path}"
         return
-    for run in runs:  # in the own folder of a run that nobody knows of
-        if run.digest not in recorded and path.startswith(f"{ROOT}/{run.day}/{run.superseded}"):
-            return
-    yield f"nobody wants this: {path}"
+    own = (f"{ROOT}/{run.day}/{run.superseded}" for run in runs if run.digest not in recorded)
+    if not path.startswith(tuple(own)):  # the folder of a run that nobody knows of
+        yield f"nobody wants this: {path}"
 
 
 def _wrong_record(path: str, data: bytes, run: Facts) -> Iterator[str]:
@@ -173,21 +194,23 @@ def _tells_of(data: bytes, runs: Iterable[Facts]) -> bool:
 
 
 def _wrong_candles(
-    tree: Mapping[str, Seen], runs: Collection[Facts], halves: Collection[Facts]
+    tree: Mapping[str, Seen], runs: Collection[Facts], halves: Collection[Facts], strangers: Collection[Stranger]
 ) -> Iterator[str]:
     """Every run's candles lie under the plain name or its own, and nothing else does."""
-    allowed: defaultdict[str, set[str]] = defaultdict(set)
-    for run in (*runs, *halves):
-        if "candles" in run.hashes:
-            for name in (run.shared(plain=True), run.shared(plain=False)):
-                allowed[name].add(run.hashes["candles"])
     for run in runs:
         if "candles" in run.hashes:
-            names = run.shared(plain=True), run.shared(plain=False)
-            if names[0] not in tree:
-                yield f"missing: {names[0]}"
-            if not any(name in tree and tree[name].content_hash == run.hashes["candles"] for name in names):
-                yield f"the shared candles of {run.digest[:8]} are not at {names}"
+            yield from _not_shared(tree, run)
+    allowed = set(strangers)
+    for run in (*runs, *halves):
+        allowed |= {(run.shared(plain=plain), run.hashes.get("candles", "")) for plain in (True, False)}
     for path, seen in tree.items():
-        if path.startswith(f"{ROOT}/data/candles/") and seen.content_hash not in allowed.get(path, set()):
+        if path.startswith(f"{ROOT}/data/candles/") and (path, seen.content_hash) not in allowed:
             yield f"no run has these candles: {path}"
+
+
+def _not_shared(tree: Mapping[str, Seen], run: Facts) -> Iterator[str]:
+    names = run.shared(plain=True), run.shared(plain=False)
+    if names[0] not in tree:
+        yield f"missing: {names[0]}"
+    if not any(name in tree and tree[name].content_hash == run.hashes["candles"] for name in names):
+        yield f"the shared candles of {run.digest[:8]} are not at {names}"

@@ -1,20 +1,21 @@
-"""What the contract promises, as questions to a world that stands still. Each answer is a list of what is broken."""
+"""What the contract promises at any time, as questions to a world that stands still."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from expected_tree import RECORD, Facts, Seen, content_hash_of
-from submissions import Submission
-from world import HOSTS, MANIFEST, World
+from expected_tree import RECORD, Facts, Seen, Stranger, content_hash_of
+from submissions import MANIFEST, Submission
+from world import HOSTS, World
 
 from huracan_spool.codes import Code
 
@@ -43,12 +44,18 @@ class Archived:
 
     path: Path
 
-    @cached_property
+    @property
     def content_hash(self) -> str:
-        return content_hash_of(self.read())
+        status = self.path.stat()
+        return _hash_of(self.path, status.st_ino, status.st_mtime_ns)
 
     def read(self) -> bytes:
         return self.path.read_bytes()
+
+
+@lru_cache(10_000)
+def _hash_of(path: Path, _inode: int, _mtime_ns: int) -> str:
+    return content_hash_of(path.read_bytes())
 
 
 def _is(path: Path, data: bytes | None) -> bool:
@@ -94,6 +101,8 @@ class Watch:
         self._writes_read = 0
         self._stored: list[Counter[tuple[str, str]]] = [Counter() for _ in range(HOSTS)]
         self.receipts: dict[tuple[int, str], Mapping[str, Any]] = {}
+        self.strangers: list[Stranger] = []
+        self.orphans: list[tuple[Path, bytes]] = []  # what no manifest names
         self.may_refuse = False
         self.batches_may_break = False
 
@@ -111,6 +120,7 @@ class Watch:
             *self._half_visible(seen),
             *(wrong for each in self._submissions if each.is_live for wrong in self._lost(each, failed[each.host])),
             *self._wrongly_failed(failed),
+            *(f"{path} was touched" for path, data in self.orphans if not _is(path, data)),
         ]
 
     # -- what was seen
@@ -131,8 +141,8 @@ class Watch:
 
     def _deaths(self) -> Iterator[str]:
         for number, station in enumerate(self._world.stations):
-            if station.died:
-                yield f"the daemon of host {number} died"
+            if station.died_of is not None:
+                yield f"the daemon of host {number} died of {_told(station.died_of)}"
 
     def _log_lines(self) -> Iterator[str]:
         for number, station in enumerate(self._world.stations):
@@ -141,7 +151,7 @@ class Watch:
                 self._lines_read[number, life] = len(book)
                 for line in new:
                     if line["event"] in _NEVER_SAID or "exc_info" in line:
-                        yield f"host {number} says {line}"
+                        yield f"host {number} says {line['event']} of {line.get('run')}: {str(line)[-1500:]}"
 
     def _forbidden_writes(self) -> Iterator[str]:
         writes = self._world.emulator.writes
@@ -161,6 +171,8 @@ class Watch:
         hosts = hosts_of(self._world, number)
         for each in self._submissions:
             if each.confirmed and each.host in hosts:
+                if not each.is_good:
+                    yield f"{each} was uploaded"
                 for kind, content_hash in each.facts.hashes.items():
                     if (f"/Huracan/{each.facts.day}", content_hash) not in there:
                         yield f"the receipt of {each} promises its {kind}, which is not in the store"
@@ -171,9 +183,10 @@ class Watch:
             return
         of_day: dict[str, dict[str, Facts]] = {}
         for each in self._submissions:
-            of_day.setdefault(each.facts.day, {})[each.facts.digest] = each.facts
+            if each.is_good:
+                of_day.setdefault(each.facts.day, {})[each.facts.digest] = each.facts
         for day, facts in of_day.items():
-            if len(facts) == 1:
+            if len(facts) == 1 and not any(f"/{day}/" in path for path, _ in self.strangers):
                 [run] = facts.values()
                 places = {f"/Huracan/{day}/{run.place(kind)}" for kind in run.hashes}
                 places.add(f"/Huracan/{day}/{RECORD}")
@@ -184,10 +197,11 @@ class Watch:
     def _lost(self, each: Submission, failed: list[FailedFolder]) -> Iterator[str]:
         """Until it is confirmed, every file is in the spool or below `failed/`, as it was handed over."""
         spool = self._world.spool(each.host)
-        for name, data in {**each.files, each.name + MANIFEST: each.manifest}.items():
-            if name not in self._lent(each) and not _is(spool / name, data):
-                if not any(folder.holds(name, data) for folder in failed):
-                    yield f"{name} of {each} is neither in the spool nor below failed/"
+        for name, data in each.all_files.items():
+            if name in self._lent(each) or _is(spool / name, data):
+                continue
+            if not any(folder.holds(name, data) for folder in failed):
+                yield f"{name} of {each} is neither in the spool nor below failed/"
 
     def _lent(self, each: Submission) -> frozenset[str]:
         """Names that another run of the host has as well: who of them has the file is the other's question."""
@@ -212,6 +226,10 @@ class Watch:
                 return each
         return None
 
+    def failed_as(self, host: int, folder: str) -> Submission | None:
+        found = failed_folders(self._world.spool(host))
+        return next((self.failed_in(host, each) for each in found if each.path.name == folder), None)
+
     def _may_fail(self, each: Submission, code: str | None) -> bool:
         if each.code is not None:
             return code == each.code
@@ -228,6 +246,10 @@ _NEVER_SAID = {
     "work_is_stuck",
     "model_not_kept",
 }
+
+
+def _told(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def _part(path: str) -> str:

@@ -13,13 +13,11 @@ from huracan_spool.inspection.child import load_checks, look
 from huracan_spool.inspection.forks import Forks
 from huracan_spool.inspection.report import Report
 from huracan_spool.inspection.window import Window
-from huracan_spool.manifest import Kind
 from huracan_spool.spool.opening import OpenRun
 from huracan_spool.threads import in_thread
 from support.hosts import Host, HostOptions, host
 from support.logbook import Line
 from support.site import Site
-from support.virtual_time import now
 
 # Housekeeping goes by the machine's own clock; what it forgets after two months must not be older than that.
 _BEGAN = datetime(2040, 1, 1, tzinfo=UTC)
@@ -45,6 +43,8 @@ class Station:
         self.wall_offset = 0.0
         self.books: list[list[Line]] = []
         self.lives = 0
+        self.cut_short = 0
+        self._clock = asyncio.get_running_loop().time
         self._emulator = emulator
         self._archive = archive
         self._inspector = inspector
@@ -58,19 +58,19 @@ class Station:
         return self._daemon if self._life is not None and not self._life.done() else None
 
     @property
-    def died(self) -> bool:
-        """Whether a daemon has ended that nobody had stopped or killed."""
-        daemon = self.daemon
-        return daemon is not None and daemon.running.done() and not self._leave.is_set()
+    def died_of(self) -> BaseException | None:
+        """Why a daemon has ended that nobody had stopped or killed."""
+        daemon = self._daemon
+        if daemon is None or self._leave.is_set() or not daemon.running.done():
+            return None
+        return daemon.running.exception() or SystemExit("nothing")
 
     async def start(self) -> None:
         self.lives += 1
         self._leave = asyncio.Event()
         up = asyncio.Event()
         self._life = asyncio.create_task(self._live(up), context=copy_context())
-        await asyncio.wait(
-            [self._life, asyncio.create_task(up.wait())], return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait([self._life, asyncio.create_task(up.wait())], return_when=asyncio.FIRST_COMPLETED)
         if self._life.done():
             self._life.result()
 
@@ -86,10 +86,15 @@ class Station:
     def kill_after(self, steps: int | None) -> None:
         """Let so many steps on the disk begin, and kill it before the next; None takes that back."""
         if self.daemon is not None:
-            self.daemon.threads.end_after(steps, self._die)
+            self.daemon.threads.end_after(steps, self._cut_short)
 
     def wall(self) -> datetime:
-        return _BEGAN + timedelta(seconds=now() + self.wall_offset)
+        """Threads ask as well."""
+        return _BEGAN + timedelta(seconds=self._clock() + self.wall_offset)
+
+    def _cut_short(self) -> None:
+        self.cut_short += 1
+        self._die()
 
     def _die(self) -> None:
         if self._daemon is not None:
@@ -97,11 +102,8 @@ class Station:
         self._leave.set()
 
     async def _live(self, up: asyncio.Event) -> None:
-        options = HostOptions(
-            seed=self.lives, archive=self._archive, inspector=self._inspector, wall=self.wall
-        )
+        options = HostOptions(seed=self.lives, archive=self._archive, inspector=self._inspector, wall=self.wall)
         async with host(self.site.home, self._emulator, options) as self._daemon:
             self.books.append(self._daemon.log)
             up.set()
             await self._leave.wait()
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,9 +11,9 @@ from functools import cache
 
 from expected_tree import Facts, content_hash_of
 
-from huracan_spool.manifest import parse_symbol
 from support.runs import Run, make_run
 
+MANIFEST = ".manifest.json"
 # Two spellings of one symbol, and another; two days, with a second that two runs can share; a day to come.
 SYMBOLS = ("SOL/USDT", "sol-usdt", "BTC/USDT")
 MOMENTS = (
@@ -31,7 +32,7 @@ _LARGE_BYTES = 9 * 1024 * 1024
 def sample(kind: str, number: int) -> bytes:
     """The same for the same kind and number, so that runs can have files in common."""
     if number == LARGE:
-        return make_run(0).contents[kind] * (_LARGE_BYTES // len(make_run(0).contents[kind]))
+        return random.Random(7).randbytes(_LARGE_BYTES)
     return make_run(number).contents[kind]
 
 
@@ -82,8 +83,22 @@ class Submission:
         return self.run.name
 
     @property
+    def all_files(self) -> dict[str, bytes | None]:
+        return {**self.files, self.name + MANIFEST: self.manifest}
+
+    @property
     def is_live(self) -> bool:
         return not self.given_up and not self.confirmed
+
+    @property
+    def is_good(self) -> bool:
+        return self.code is None
+
+    @property
+    def outcome(self) -> str:
+        if self.confirmed:
+            return "uploaded"
+        return "given up" if self.given_up else "failed as it must" if self.code else "refused"
 
     def __repr__(self) -> str:
         return f"<{self.name} on {self.host}: {self.facts.digest[:8]}, {self.code or 'good'}>"
@@ -103,10 +118,4 @@ def borrowing(lender: Submission, run: Run, kind: str, serial: int) -> Submissio
     manifest = run.manifest()
     manifest["artifacts"][kind]["file"] = borrowed
     files: dict[str, bytes | None] = {run.file(k): data for k, data in run.contents.items() if k != kind}
-    return Submission(
-        lender.host, run, json.dumps(manifest).encode(), files, borrowed=frozenset({borrowed})
-    )
-
-
-def folder_of(symbol: str) -> str:
-    return parse_symbol(symbol).folder
+    return Submission(lender.host, run, json.dumps(manifest).encode(), files, borrowed=frozenset({borrowed}))

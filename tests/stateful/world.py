@@ -1,9 +1,10 @@
-"""Two hosts, one account and their clock, for a machine that is not asynchronous: nothing goes on between its calls."""
+"""Two hosts, one account and their clock, for a machine that is not asynchronous."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from typing import Any, Self, TypeVar
 
 from doorbell import ring
 from stations import Station, strict
-from submissions import Submission
+from submissions import MANIFEST, Submission
 
 from huracan_spool.emulator import Emulator, EmulatorOptions
 from huracan_spool.emulator.wan_profile import WanProfile
+from huracan_spool.ledger import LEDGER
 from support.hosts import until
 from support.virtual_time import VirtualLoop
 
@@ -23,10 +25,11 @@ T = TypeVar("T")
 
 HOSTS = 2
 EPOCH = 1_772_000_000.0
-MANIFEST = ".manifest.json"
 _A_MOMENT = 1e-6  # after which everything has happened that needed no time
 # Calls that take time, so that a moment can be in the middle of something, and of a batch.
-_FAR = WanProfile(rtt=0.05, content_call=0.1, rpc_call=0.06, lock_single=0.1, lock_entry=0.04, lock_mode="per_entry")
+_FAR = WanProfile(
+    rtt=0.05, content_call=0.1, rpc_call=0.06, lock_single=0.1, lock_entry=0.04, lock_mode="per_entry"
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,22 @@ class World:
     def is_up(self, number: int) -> bool:
         return self.stations[number].daemon is not None
 
+    def lose_ledger(self, number: int) -> None:
+        for path in self.stations[number].site.state.glob(f"{LEDGER}*"):
+            path.unlink()
+
+    def age_receipts(self, number: int, seconds: float) -> None:
+        for path in (self.spool(number) / "receipts").glob("*.json"):
+            os.utime(path, (time.time() - seconds,) * 2)
+
+    # -- the account
+
+    def clear_faults(self) -> None:
+        async def clear() -> None:
+            self.emulator.faults.clear()
+
+        self._run(clear())
+
     # -- producers
 
     def spool(self, number: int) -> Path:
@@ -138,11 +157,13 @@ class World:
 
     def settle(self, patience: float) -> list[str]:
         """Everybody up, nothing spoiled, and time; returns what is pending after that."""
-        self.emulator.faults.clear()
+        self.clear_faults()
         self.emulator.restore_refresh_token()
-        for number, station in enumerate(self.stations):
+        for station in self.stations:
             station.kill_after(None)
-            if station.daemon is None:
+        self.passes(0.0)  # who was about to die is dead
+        for number in range(HOSTS):
+            if not self.is_up(number):
                 self.start(number)
             self.rescan(number)
         self._run(until(lambda: not self.pending(), patience))
@@ -168,5 +189,3 @@ def remove(spool: Path, names: Iterable[str]) -> None:
     for name in names:
         with suppress(FileNotFoundError):
             os.unlink(spool / name)
-
-

@@ -120,10 +120,11 @@ async def host(home: Path, emulator: Emulator, options: HostOptions = USUAL) -> 
         stack.callback(spool.close)
         ledger = open_ledger(site.state / LEDGER)
         stack.callback(ledger.close)
-        activity, rng = Activity(now), random.Random(options.seed)
+        clock = asyncio.get_running_loop().time  # threads ask as well
+        activity, rng = Activity(clock), random.Random(options.seed)
         store = await stack.enter_async_context(_store(site, emulator, options, rng, ledger, activity))
         pipeline_options = _pipeline_options(site, options, rng)
-        began = now()
+        began = clock()
         service = Service(
             ServiceOptions(site.spool, rescan_interval=30.0, receipts_keep=7 * 86400.0, drain_timeout=10.0),
             spool,
@@ -135,12 +136,12 @@ async def host(home: Path, emulator: Emulator, options: HostOptions = USUAL) -> 
                 pending,
                 pipeline_options,
                 activity,
-                monotonic=now,
-                now=options.wall or (lambda: _BEGAN + timedelta(seconds=now() - began)),
+                monotonic=clock,
+                now=options.wall or (lambda: _BEGAN + timedelta(seconds=clock() - began)),
             ),
             activity,
             lambda _: NoSurface(),
-            now=now,
+            now=clock,
         )
         daemon = Host(site, service, threads, log)
         try:
@@ -158,7 +159,8 @@ async def _store(
     ledger: Ledger,
     activity: Activity,
 ) -> AsyncIterator[Store]:
-    patience = Patience(RUN_FIRST, now)
+    clock = asyncio.get_running_loop().time
+    patience = Patience(RUN_FIRST, clock)
     if options.archive:
         yield LocalStore(site.archive, patience, activity)
         return
@@ -166,11 +168,11 @@ async def _store(
     async with open_dropbox(
         TransportOptions(url, url, url, str(emulator.ca_file), connections=12),
         options.credentials or refreshing(emulator),
-        rate=CallRate(CALLS_PER_SECOND, clock=now),
+        rate=CallRate(CALLS_PER_SECOND, clock=clock),
         bandwidth=Bandwidth(None),
         retry=CallRetry(first=CALL_FIRST, maximum=CALL_MAX, rng=rng),
         progress=activity,
-        clock=now,
+        clock=clock,
     ) as api:
         uploader = Uploader(api, chunk_size=CHUNK, connections=12, ledger=ledger)
         changes = Changes(api, partial(call_backoff, first=CALL_FIRST, maximum=CALL_MAX, rng=rng))

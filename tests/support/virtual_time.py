@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 _STILL = 0.0
 _THREAD = 0.05
+# Work takes its time. The loop calls timers early that are due in less than that: who finds that his time has not
+# come, and waits again, would be called again for ever by a clock that stands.
+_TICK = 2e-9
 
 
 class Threads:
@@ -56,10 +59,11 @@ class _JumpingSelector(selectors.EpollSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0:
+            self.now += _TICK
             return super().select(timeout)
         events = super().select(_THREAD if self.threads else _STILL)
         if not events and not self.threads:
-            self.now += timeout
+            self.now += timeout + _TICK
         return events
 
 
