@@ -25,6 +25,6 @@ def test_a_file_stays_for_a_run_that_comes_while_the_daemon_drains(tmp_path: Pat
         assert site.receipt("lender")["status"] == "uploaded"
         assert site.in_spool() == {"borrower.manifest.json", "borrower_features.json", "lender_metrics.json"}
 
-        assert world.settle(patience=60.0) == []
+        assert world.settle(patience=60.0) == {}
         assert site.receipt("borrower")["status"] == "uploaded"
         assert site.in_spool() == set()

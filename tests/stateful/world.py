@@ -155,8 +155,8 @@ class World:
 
     # -- the end of all troubles
 
-    def settle(self, patience: float) -> list[str]:
-        """Everybody up, nothing spoiled, and time; returns what is pending after that."""
+    def settle(self, patience: float) -> dict[str, str]:
+        """Everybody up, nothing spoiled, and time; returns what is pending after that, and what was said of it."""
         self.clear_faults()
         self.emulator.restore_refresh_token()
         for station in self.stations:
@@ -170,13 +170,18 @@ class World:
         self.passes(1.0)
         return self.pending()
 
-    def pending(self) -> list[str]:
-        return [
-            f"{name} on {number}"
+    def pending(self) -> dict[str, str]:
+        """Manifests in the spools, and the last that was said of each."""
+        return {
+            f"{name} on {number}": self._last_words(number, name.removesuffix(MANIFEST))
             for number in range(HOSTS)
             for name in sorted(os.listdir(self.spool(number)))
             if name.endswith(MANIFEST)
-        ]
+        }
+
+    def _last_words(self, number: int, run: str) -> str:
+        lines = [line for book in self.stations[number].books for line in book if line.get("run") == run]
+        return str(lines[-2:])
 
 
 def _put(spool: Path, name: str, data: bytes) -> None:
