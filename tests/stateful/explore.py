@@ -50,7 +50,7 @@ def _way(error: Exception) -> Iterator[str]:
     """The steps that led there."""
     lines = "\n".join(getattr(error, "__notes__", ())).splitlines()
     yield from (line for line in lines if line != "state.what_is_promised_holds()")
-    if not isinstance(error, AssertionError):  # the model itself is broken
+    if not isinstance(error, AssertionError):  # the model itself is broken, or it does not happen every time
         yield from traceback.format_exception(error)
 
 

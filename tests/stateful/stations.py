@@ -68,9 +68,9 @@ class Station:
     async def start(self) -> None:
         self.lives += 1
         self._leave = asyncio.Event()
-        up = asyncio.Event()
+        up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life = asyncio.create_task(self._live(up), context=copy_context())
-        await asyncio.wait([self._life, asyncio.create_task(up.wait())], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([self._life, up], return_when=asyncio.FIRST_COMPLETED)
         if self._life.done():
             self._life.result()
 
@@ -101,9 +101,9 @@ class Station:
             self._daemon.kill()
         self._leave.set()
 
-    async def _live(self, up: asyncio.Event) -> None:
+    async def _live(self, up: asyncio.Future[None]) -> None:
         options = HostOptions(seed=self.lives, archive=self._archive, inspector=self._inspector, wall=self.wall)
         async with host(self.site.home, self._emulator, options) as self._daemon:
             self.books.append(self._daemon.log)
-            up.set()
+            up.set_result(None)
             await self._leave.wait()

@@ -18,7 +18,8 @@ def test_a_file_stays_for_a_run_that_comes_while_the_daemon_drains(tmp_path: Pat
     with logs_apart(), doorbells(), World(tmp_path, Variant(far=True)) as world:
         world.hand_over(lender, told=True)
         world.passes(0.2)
-        world.hand_over(borrower, told=True)
+        world.hand_over(borrower, told=False)
+        world.rings(borrower, after=0.1)
         world.stop(0)
 
         site = world.stations[0].site

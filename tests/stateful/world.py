@@ -47,7 +47,8 @@ class World:
     def __init__(self, folder: Path, variant: Variant) -> None:
         self.variant = variant
         self._folder = folder
-        self._runner = asyncio.Runner(loop_factory=VirtualLoop)
+        self._loop = VirtualLoop()
+        self._runner = asyncio.Runner(loop_factory=lambda: self._loop)
         self._opened = AsyncExitStack()
 
     def __enter__(self) -> Self:
@@ -83,16 +84,16 @@ class World:
         await self._opened.aclose()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(work)
+        result = self._runner.run(work)
+        while self._loop.threads_at_work:  # its clock stands as long as there are any
+            self._runner.run(asyncio.sleep(_A_MOMENT))
+        return result
 
     # -- the clock
 
     def passes(self, seconds: float) -> None:
-        async def wait() -> None:
-            await asyncio.sleep(seconds)
-            await asyncio.sleep(_A_MOMENT)
-
-        self._run(wait())
+        self._run(asyncio.sleep(seconds))
+        self._run(asyncio.sleep(_A_MOMENT))
 
     # -- daemons
 
@@ -147,9 +148,12 @@ class World:
         if told:
             self.rings(submission)
 
-    def rings(self, submission: Submission) -> None:
+    def rings(self, submission: Submission, after: float = 0.0) -> None:
+        """The event of a submission comes so many seconds from now."""
+
         async def event() -> None:
-            ring(self.spool(submission.host), submission.name + MANIFEST)
+            name = submission.name + MANIFEST
+            asyncio.get_running_loop().call_later(after, ring, self.spool(submission.host), name)
 
         self._run(event())
 

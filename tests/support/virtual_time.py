@@ -75,6 +75,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    @property
+    def threads_at_work(self) -> int:
+        return self._jumping.threads
+
     def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         host = threads_here.get()
         if host is not None and not host.admit():
