@@ -141,12 +141,14 @@ class Machine(RuleBasedStateMachine):
     def publish_with_a_file_of_another(self, of: Submission, draft: Draft, kind: str) -> Submission:
         """The lender's file itself, as long as it is there; else a run like any other.
 
-        The daemon is told: of a manifest that it has not seen it can't know that a file has another name to come.
+        The daemon is told of both: it can't know what a manifest names that it has not seen.
         """
         name = self._fresh_name()
         if kind in of.run.contents and self._waits(of) and not of.borrowed:
-            self.world.rings(of)
-            return self._hand_over(borrowing(of, draft.run(name), kind, len(self.submissions)), told=True)
+            new = borrowing(of, draft.run(name), kind, len(self.submissions))
+            self._hand_over(new, told=False)
+            self.world.rings(of, new)
+            return new
         return self._publish(of.host, draft, name, told=True)
 
     @act(target=published, host=hosts, symbol=st.sampled_from(SYMBOLS), moment=st.sampled_from(MOMENTS))

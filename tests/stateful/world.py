@@ -148,12 +148,13 @@ class World:
         if told:
             self.rings(submission)
 
-    def rings(self, submission: Submission, after: float = 0.0) -> None:
-        """The event of a submission comes so many seconds from now."""
+    def rings(self, *submissions: Submission, after: float = 0.0) -> None:
+        """Their events come so many seconds from now."""
 
         async def event() -> None:
-            name = submission.name + MANIFEST
-            asyncio.get_running_loop().call_later(after, ring, self.spool(submission.host), name)
+            for each in submissions:
+                name = each.name + MANIFEST
+                asyncio.get_running_loop().call_later(after, ring, self.spool(each.host), name)
 
         self._run(event())
 
