@@ -174,13 +174,19 @@ class Service:
 
     async def _work_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._surface.run()), tasks.create_task(self._beat())]
+            beside = [
+                tasks.create_task(each)
+                for each in (
+                    self._surface.run(),
+                    self._beat(),
+                    self._follow_hints(),  # who cleans up must know of manifests that name the same files
+                )
+            ]
             background = [
                 tasks.create_task(each)
                 for each in (
                     self._warm_up(),
                     self._rescans(),
-                    self._follow_hints(),
                     self._look_after(),
                     self._probes(),
                     self._take_notes(),

@@ -18,13 +18,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hosts import Host, host
-from logbook import Line, logs_apart
-from virtual_time import in_virtual_time, now
-
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
 from huracan_spool.logs import render_text
+from support.hosts import Host, host
+from support.logbook import Line, logs_apart
 from support.runs import make_run
+from support.virtual_time import in_virtual_time, now
 
 MINUTE, HOUR = 60.0, 3600.0
 REST = 20 * MINUTE  # longer than the longest wait between two probes

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hosts import Host, host, until
 from scenarios import Scenario, extra_files
-from spoilings import Spoiling
-from virtual_time import now
 
 from huracan_spool.emulator import Emulator, EmulatorOptions
 from huracan_spool.emulator.faults import ActiveFault
+from support.hosts import Host, host, until
 from support.runs import Run
+from support.spoilings import Spoiling
 from support.trees import expected, records, remote, without_records
+from support.virtual_time import now
 
 EPOCH = 1_772_000_000.0
 OUTAGE = 300.0  # seconds that a lasting trouble lasts

@@ -20,11 +20,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cells import Cell, Verdict, emulator_in, judge
-from hosts import host
-from logbook import logs_apart
 from scenarios import SCENARIOS, Scenario
-from spoilings import spoilings
-from virtual_time import in_virtual_time
+
+from support.hosts import host
+from support.logbook import logs_apart
+from support.spoilings import spoilings
+from support.virtual_time import in_virtual_time
 
 PART = 32
 

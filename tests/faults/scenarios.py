@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from hosts import Host
-
 from huracan_spool.emulator import Emulator, Fault
+from support.hosts import Host
 from support.runs import Run, make_run, only
 
 FINISH = "files/upload_session/finish_batch_v2"

@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from bad_night import night
-from logbook import logs_apart
-from virtual_time import in_virtual_time
+
+from support.logbook import logs_apart
+from support.virtual_time import in_virtual_time
 
 MOST_LINES_OF_A_TROUBLE = 6
 

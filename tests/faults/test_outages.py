@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from cells import emulator_in
-from hosts import host
-from logbook import logs_apart
 from scenarios import hand_over
-from virtual_time import in_virtual_time, now
 
 from huracan_spool.emulator import Fault
+from support.hosts import HostOptions, host
+from support.logbook import logs_apart
 from support.runs import make_run
 from support.trees import expected, records, remote, without_records
+from support.virtual_time import in_virtual_time, now
 
 HOUR = 3600.0
 RUNS = 6
@@ -113,7 +113,7 @@ async def storm(folder: Path, seed: int, runs: int = 40, faults: int = 60) -> No
     routes = ["*", *{fault for scenario in _ROUTES for fault in scenario}]
     crowd = [make_run(number, symbol=f"S{number % 5}/USDT") for number in range(runs)]
     async with emulator_in(folder / "dropbox") as emulator:
-        async with host(folder / "host", emulator, seed) as daemon:
+        async with host(folder / "host", emulator, HostOptions(seed)) as daemon:
             for _ in range(faults):
                 kind = rng.choice(STORM)
                 emulator.faults.add(Fault(route=rng.choice(routes), call=rng.randint(1, 40), **kind))

@@ -29,6 +29,9 @@ _PLACES = {
 }
 
 
+Stranger = tuple[str, str]  # the path where somebody put it, and its content hash
+
+
 class Seen(Protocol):
     """A file in the store."""
 
@@ -69,6 +72,10 @@ class Facts:
         lines += [f"{kind}:{content_hash}" for kind, content_hash in self.hashes.items()]
         return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
 
+    @cached_property
+    def superseded(self) -> str:
+        return f"superseded/{self.stamp}-{self.digest[:8]}/"
+
     def place(self, kind: str) -> str:
         return _PLACES[kind] if kind != "candles" else f"data/{self._candles}.parquet"
 
@@ -97,7 +104,7 @@ def expected_tree(runs: Iterable[Facts]) -> Expected:
     for day, of_day in days.items():
         latest = max(of_day.values(), key=lambda run: (run.stamp, run.digest))
         for run in of_day.values():
-            old = "" if run is latest else f"superseded/{run.stamp}-{run.digest[:8]}/"
+            old = "" if run is latest else run.superseded
             tree.records[f"{ROOT}/{day}/{old}{RECORD}"] = run
             for kind, content_hash in run.hashes.items():
                 tree.files[f"{ROOT}/{day}/{old}{run.place(kind)}"] = content_hash
@@ -105,28 +112,65 @@ def expected_tree(runs: Iterable[Facts]) -> Expected:
 
 
 def differences(
-    tree: Mapping[str, Seen], runs: Collection[Facts], may_be_unknown: Collection[str] = ()
+    tree: Mapping[str, Seen],
+    runs: Collection[Facts],
+    halves: Collection[Facts] = (),
+    recorded: Collection[str] = (),
+    strangers: Collection[Stranger] = (),
 ) -> list[str]:
     """What is wrong with a tree in which exactly these runs should lie.
 
-    Below `superseded/unknown-…` there may be surplus copies of what the runs name, their records, and
-    `may_be_unknown`: what runs brought that were given up half-way.
+    `halves` are runs that were given up when some of their files may have been there already. Those whose digest
+    is `recorded` have their places like any other run; their files may be missing. Below `superseded/unknown-…`
+    there may be surplus copies of what all these runs name, their records, and the `strangers` that somebody else
+    put into the account.
     """
-    expected = expected_tree(runs)
-    own = {value for run in runs for value in run.hashes.values()} | {*may_be_unknown}
-    found = [f"missing: {path}" for path in (*expected.files, *expected.records) if path not in tree]
+    known = [*runs, *(run for run in halves if run.digest in recorded)]
+    expected, whole = expected_tree(known), {run.digest for run in runs}
+    may_lack = {
+        f"{ROOT}/{run.day}/{old}{run.place(kind)}"
+        for run in known
+        if run.digest not in whole
+        for old in ("", run.superseded)
+        for kind in run.hashes
+    }
+    missing = [path for path in expected.files if path not in tree and path not in may_lack]
+    found = [f"missing: {path}" for path in missing if not _taken_over(path, expected.files, tree, may_lack)]
+    found += [f"missing: {path}" for path in expected.records if path not in tree]
     for path, seen in tree.items():
         if path in expected.files:
             if seen.content_hash != expected.files[path]:
                 found.append(f"other content: {path}")
         elif path in expected.records:
             found += _wrong_record(path, seen.read(), expected.records[path])
-        elif UNKNOWN.search(path):
-            if seen.content_hash not in own and not _tells_of(seen.read(), runs):
-                found.append(f"nobody brought this: {path}")
         elif not path.startswith(f"{ROOT}/data/candles/"):
-            found.append(f"nobody wants this: {path}")
-    return found + list(_wrong_candles(tree, runs))
+            found += _unwanted(path, seen, [*runs, *halves], recorded, strangers)
+    return found + list(_wrong_candles(tree, runs, halves, strangers))
+
+
+def _taken_over(
+    path: str, expected: Mapping[str, str], tree: Mapping[str, Seen], may_lack: Collection[str]
+) -> bool:
+    """Whether a run that was given up has this file: of the same content, and nobody came to add another."""
+    day, _, _ = path.partition("/superseded/")
+    same = (each for each in may_lack if each.startswith(f"{day}/") and expected.get(each) == expected[path])
+    return any(each in tree for each in same)
+
+
+def _unwanted(
+    path: str, seen: Seen, runs: Collection[Facts], recorded: Collection[str], strangers: Collection[Stranger]
+) -> Iterator[str]:
+    """Of a file that has no place: whether it may lie about there."""
+    if UNKNOWN.search(path):
+        named = {value for run in runs for value in run.hashes.values()} | {
+            content_hash for _, content_hash in strangers
+        }
+        if seen.content_hash not in named and not _tells_of(seen.read(), runs):
+            yield f"nobody brought this: {path}"
+        return
+    own = (f"{ROOT}/{run.day}/{run.superseded}" for run in runs if run.digest not in recorded)
+    if not path.startswith(tuple(own)):  # the folder of a run that nobody knows of
+        yield f"nobody wants this: {path}"
 
 
 def _wrong_record(path: str, data: bytes, run: Facts) -> Iterator[str]:
@@ -149,19 +193,24 @@ def _tells_of(data: bytes, runs: Iterable[Facts]) -> bool:
     return any(run.digest == digest for run in runs)
 
 
-def _wrong_candles(tree: Mapping[str, Seen], runs: Collection[Facts]) -> Iterator[str]:
+def _wrong_candles(
+    tree: Mapping[str, Seen], runs: Collection[Facts], halves: Collection[Facts], strangers: Collection[Stranger]
+) -> Iterator[str]:
     """Every run's candles lie under the plain name or its own, and nothing else does."""
-    allowed: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
-        if "candles" not in run.hashes:
-            continue
-        names = run.shared(plain=True), run.shared(plain=False)
-        for name in names:
-            allowed[name].add(run.hashes["candles"])
-        if names[0] not in tree:
-            yield f"missing: {names[0]}"
-        if not any(name in tree and tree[name].content_hash == run.hashes["candles"] for name in names):
-            yield f"the shared candles of {run.digest[:8]} are not at {names}"
+        if "candles" in run.hashes:
+            yield from _not_shared(tree, run)
+    allowed = set(strangers)
+    for run in (*runs, *halves):
+        allowed |= {(run.shared(plain=plain), run.hashes.get("candles", "")) for plain in (True, False)}
     for path, seen in tree.items():
-        if path.startswith(f"{ROOT}/data/candles/") and seen.content_hash not in allowed.get(path, set()):
+        if path.startswith(f"{ROOT}/data/candles/") and (path, seen.content_hash) not in allowed:
             yield f"no run has these candles: {path}"
+
+
+def _not_shared(tree: Mapping[str, Seen], run: Facts) -> Iterator[str]:
+    names = run.shared(plain=True), run.shared(plain=False)
+    if names[0] not in tree:
+        yield f"missing: {names[0]}"
+    if not any(name in tree and tree[name].content_hash == run.hashes["candles"] for name in names):
+        yield f"the shared candles of {run.digest[:8]} are not at {names}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,6 +53,9 @@ class Run:
             },
             "metadata": dict(self.metadata),
         }
+
+    def renamed(self, name: str) -> Run:
+        return replace(self, name=name)
 
     @property
     def published(self) -> Published:

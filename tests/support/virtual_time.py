@@ -11,12 +11,42 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _STILL = 0.0
 _THREAD = 0.05
+# Work takes its time. The loop calls timers early that are due in less than that: who finds that his time has not
+# come, and waits again, would be called again for ever by a clock that stands.
+_TICK = 2e-9
+
+
+class Threads:
+    """The work in threads of one host, as many steps; before any of them the host may die."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.over = False
+        self._left: int | None = None
+        self._then: Callable[[], object] = lambda: None
+
+    def end_after(self, steps: int | None, then: Callable[[], object]) -> None:
+        """Let so many more begin, then none, and call `then`; None takes that back."""
+        self._left, self._then = steps, then
+
+    def admit(self) -> bool:
+        if self._left is not None and not self.over:
+            self._left -= 1
+            if self._left < 0:
+                self.over = True
+                asyncio.get_running_loop().call_soon(self._then)
+        self.begun += not self.over
+        return not self.over
+
+
+threads_here: ContextVar[Threads | None] = ContextVar("threads_here", default=None)
 
 
 class _JumpingSelector(selectors.EpollSelector):
@@ -29,10 +59,11 @@ class _JumpingSelector(selectors.EpollSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0:
+            self.now += _TICK
             return super().select(timeout)
         events = super().select(_THREAD if self.threads else _STILL)
         if not events and not self.threads:
-            self.now += timeout
+            self.now += timeout + _TICK
         return events
 
 
@@ -44,7 +75,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    @property
+    def threads_at_work(self) -> int:
+        return self._jumping.threads
+
     def run_in_executor(self, executor: Executor | None, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        host = threads_here.get()
+        if host is not None and not host.admit():
+            refused: asyncio.Future[T] = self.create_future()
+            refused.cancel()
+            return refused
         self._jumping.threads += 1
         running = super().run_in_executor(executor, func, *args)
         running.add_done_callback(self._thread_ended)
