@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from chaos import Act
 
-from faults.spoilings import Spoiling, spoilings
 from huracan_spool.emulator import Emulator, Fault
+from support.spoilings import Spoiling, spoilings
 
 ROUTES = (
     "oauth2/token",
