@@ -393,8 +393,10 @@ class Pipeline:
         self, this: _Try, why: str, wish: float | None = None, *, action: str = "", store_used: bool = False
     ) -> Outcome:
         """Wait as long as the attempts so far suggest, and no shorter than the store wished."""
-        seconds = max(self._options.run_delay(this.number), wish or 0.0)
-        repeats = self._waits.setdefault(this.run, RunWait()).happened(why, self._monotonic())
+        wait = self._waits.setdefault(this.run, RunWait())
+        repeats = wait.happened(why, self._monotonic())
+        # On a full disk the ledger does not count.
+        seconds = max(self._options.run_delay(max(this.number, wait.times)), wish or 0.0)
         if repeats is not None:
             self._log.warning(
                 "run_waits",
@@ -412,6 +414,7 @@ class Pipeline:
 
 
 def _action_for(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or (isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL):
         return "free some space on this host (huracan-spool doctor shows where); it goes on by itself"
     return ""
