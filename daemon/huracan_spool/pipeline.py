@@ -414,7 +414,10 @@ class Pipeline:
 
 
 def _action_for(error: Exception) -> str:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or (isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL):
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    else:
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    if full:
         return "free some space on this host (huracan-spool doctor shows where); it goes on by itself"
     return ""
