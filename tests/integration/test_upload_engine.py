@@ -139,8 +139,9 @@ async def test_a_restart_sends_only_the_pieces_that_had_not_arrived(emulator, tm
         ledger = open_ledger(tmp_path / "ledger.sqlite")
         again = RunSessions(Uploader(api, chunk_size=CHUNK, connections=1, ledger=ledger), by_hash(large))
         await again.prepare([large.content_hash])
+        [session] = again.ready[large.content_hash]
         result = await store(api, again, "/model.bin", large.content_hash)
-        await again.uploader.forget(large)
+        await again.uploader.forget(large, session)
         assert ledger.load_session(large.content_hash) is None
         ledger.close()
 
@@ -148,6 +149,29 @@ async def test_a_restart_sends_only_the_pieces_that_had_not_arrived(emulator, tm
     assert sum(call.received for call in emulator.calls[before:] if call.route == APPEND) == 9 * BLOCK + 5 - arrived
     assert isinstance(result, RemoteFile)
     assert result.content_hash == large.content_hash
+
+
+async def test_two_runs_with_the_same_large_content_have_a_session_each(emulator, tmp_path):
+    """One session can be committed once: the second run would become visible without that file."""
+    large = content(1, 5 * BLOCK + 5)
+    ledger = open_ledger(tmp_path / "ledger.sqlite")
+    async with connected(emulator) as api:
+        uploader = Uploader(api, chunk_size=CHUNK, connections=3, ledger=ledger)
+        one, two = RunSessions(uploader, by_hash(large)), RunSessions(uploader, by_hash(large))
+        await asyncio.gather(one.prepare([large.content_hash]), two.prepare([large.content_hash] * 2))
+        sessions = [*one.ready[large.content_hash], *two.ready[large.content_hash]]
+        results = [await store(api, each, f"/{i}", large.content_hash) for i, each in enumerate((one, two, two))]
+        noted = ledger.load_session(large.content_hash)
+        for session in sessions:
+            await uploader.forget(large, session)
+    left = ledger.load_session(large.content_hash)
+    ledger.close()
+
+    assert len(set(sessions)) == 3
+    assert all(isinstance(result, RemoteFile) for result in results)
+    assert noted is not None
+    assert noted.session_id in sessions
+    assert left is None
 
 
 async def test_a_session_that_dropbox_forgot_is_begun_anew(emulator, tmp_path):

@@ -26,6 +26,7 @@ from huracan_spool.stores.dropbox.session_ids import SessionIds
 from huracan_spool.threads import all_done, in_thread
 
 TRIES = 4
+_TO_COME = ""  # in the place of a session's id
 
 
 class SessionLedger(Protocol):
@@ -57,24 +58,39 @@ class LargeUploads:
         self._pieces = pieces
         self._ids = SessionIds(api, concurrent=True)
         self._ledger = ledger
+        self._noted: dict[str, str] = {}  # content hash to the session in the ledger, while somebody uses it
 
     async def send(self, content: Content) -> tuple[str, int]:
-        """The closed session, and the bytes that had to be sent for it."""
+        """The closed session, and the bytes that had to be sent for it.
+
+        Of the same content, for another run or place, there may be several at a time: one of them is in the ledger,
+        the others are for this process alone. A session that two of them shared could be committed once.
+        """
         for _ in range(TRIES):
-            saved = await self._saved(content)
+            saved = await self._session_for(content)
             try:
                 sent = await _LargeUpload(self, content, saved).send()
             except (SessionGone, SessionClosed):
                 self._ids.drop()
-                await self.forget(content)
+                await self.forget(content, saved.session_id)
                 continue
+            except BaseException:  # the next try may go on with it
+                self._leave(content, saved.session_id)
+                raise
             return saved.session_id, sent
         raise TryAgain("Dropbox does not keep the session of a large file")
 
-    async def forget(self, content: Content) -> None:
+    async def forget(self, content: Content, session: str) -> None:
         """A content's session is used up, or the server does not know it."""
-        if self._ledger is not None:
+        if self._ledger is not None and self._leave(content, session):
             await in_thread(self._ledger.forget_session, content.content_hash)
+
+    def _leave(self, content: Content, session: str) -> bool:
+        """Whether it is the one in the ledger, which somebody else may use now."""
+        noted = self._noted.get(content.content_hash) == session
+        if noted:
+            del self._noted[content.content_hash]
+        return noted
 
     @property
     def side_by_side(self) -> int:
@@ -92,24 +108,36 @@ class LargeUploads:
                     began = time.monotonic()
                     await self._api.append(Cursor(session, offset), body, close=close, content_hash=hash_)
                     self._pieces.took(length, time.monotonic() - began)
-                await in_thread(self._piece_arrived, content, offset, length)
+                await in_thread(self._piece_arrived, content, session, offset, length)
                 return
         raise TryAgain("a piece of a file keeps arriving damaged, or the file is being written to")
 
-    def _piece_arrived(self, content: Content, offset: int, length: int) -> None:
-        if self._ledger is not None:
+    def _piece_arrived(self, content: Content, session: str, offset: int, length: int) -> None:
+        if self._ledger is not None and self._noted.get(content.content_hash) == session:
             self._ledger.piece_done(content.content_hash, offset)
         forget_pages(content, offset, length)
 
-    async def _saved(self, content: Content) -> LargeSession:
-        if self._ledger is not None:
-            saved = await in_thread(self._ledger.load_session, content.content_hash)
-            if saved is not None:
-                return saved
-        saved = LargeSession(await self._ids.take(), self._pieces.now(), frozenset())
-        if self._ledger is not None:
-            await in_thread(self._ledger.save_session, content.content_hash, saved.session_id, saved.piece)
+    async def _session_for(self, content: Content) -> LargeSession:
+        if self._ledger is None or content.content_hash in self._noted:
+            return await self._new_session()
+        self._noted[content.content_hash] = _TO_COME
+        try:
+            session = await self._noted_session(self._ledger, content.content_hash)
+        except BaseException:
+            del self._noted[content.content_hash]
+            raise
+        self._noted[content.content_hash] = session.session_id
+        return session
+
+    async def _noted_session(self, ledger: SessionLedger, content_hash: str) -> LargeSession:
+        saved = await in_thread(ledger.load_session, content_hash)
+        if saved is None:
+            saved = await self._new_session()
+            await in_thread(ledger.save_session, content_hash, saved.session_id, saved.piece)
         return saved
+
+    async def _new_session(self) -> LargeSession:
+        return LargeSession(await self._ids.take(), self._pieces.now(), frozenset())
 
 
 @dataclass

@@ -280,7 +280,7 @@ class _RemoteFolder:
                 # Unknown too: a session is committed once, so a late effect and a repetition can't both count.
                 self.sessions.give_back(content_hash, entry.session_id)
             else:  # used up, or not to be used any more
-                await self.sessions.uploader.forget(self.sessions.contents[content_hash])
+                await self.sessions.uploader.forget(self.sessions.contents[content_hash], entry.session_id)
             if isinstance(result, RemoteFile) and result.content_hash != content_hash:
                 raise TryAgain(
                     f"{entry.path} was stored with the content hash {result.content_hash}, not {content_hash}"

@@ -204,10 +204,10 @@ class Uploader:
         session, sent = await self._large_uploads.send(content)
         arrived(content, session, sent)
 
-    async def forget(self, content: Content) -> None:
+    async def forget(self, content: Content, session: str) -> None:
         """A content's session is used up, or the server does not know it."""
         if self._is_large(content):
-            await self._large_uploads.forget(content)
+            await self._large_uploads.forget(content, session)
 
     def _is_large(self, content: Content) -> bool:
         return content.fingerprint.size > self._chunk_size
