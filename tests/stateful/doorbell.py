@@ -50,9 +50,9 @@ def ring(spool: Path, name: str) -> None:
 @contextmanager
 def doorbells() -> Iterator[None]:
     """Daemons that start in this block have doorbells."""
-    before = service.Watcher
-    service.Watcher = Doorbell  # type: ignore[assignment,misc]
+    before = service.Watcher  # type: ignore[attr-defined]
+    service.Watcher = Doorbell  # type: ignore[assignment,attr-defined]
     try:
         yield
     finally:
-        service.Watcher = before  # type: ignore[misc]
+        service.Watcher = before  # type: ignore[attr-defined]

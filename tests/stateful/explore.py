@@ -15,9 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from drawing import DONE
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import DONE, Machine
+from machine import Machine
 
 EXAMPLES = 10
 STEPS = 40

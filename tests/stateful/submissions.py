@@ -25,14 +25,14 @@ MOMENTS = (
 )
 SAMPLES = 4
 LARGE = SAMPLES  # the number of a model that takes three pieces
-_LARGE_BYTES = 9 * 1024 * 1024
+LARGE_BYTES = 9 * 1024 * 1024
 
 
 @cache
 def sample(kind: str, number: int) -> bytes:
     """The same for the same kind and number, so that runs can have files in common."""
     if number == LARGE:
-        return random.Random(7).randbytes(_LARGE_BYTES)
+        return random.Random(7).randbytes(LARGE_BYTES)
     return make_run(number).contents[kind]
 
 
@@ -93,6 +93,10 @@ class Submission:
     @property
     def is_good(self) -> bool:
         return self.code is None
+
+    @property
+    def is_large(self) -> bool:
+        return any(len(data) == LARGE_BYTES for data in self.run.contents.values())
 
     @property
     def outcome(self) -> str:
