@@ -178,18 +178,14 @@ class Watch:
                         yield f"the receipt of {each} promises its {kind}, which is not in the store"
 
     def _half_visible(self, seen: list[Mapping[str, Seen]]) -> Iterator[str]:
-        """A day's only run is visible whole or not at all, unless a batch may fail in part.
-
-        That can happen to runs which share a large file: they share its upload session, and one commit is too late.
-        """
+        """A day's only run is visible whole or not at all, unless a batch may fail in part."""
         if self._world.variant.archive or self.batches_may_break:
             return
         of_day: dict[str, dict[str, Facts]] = {}
         for each in self._submissions:
-            if each.is_good and not each.is_large:
+            if each.is_good:
                 of_day.setdefault(each.facts.day, {})[each.facts.digest] = each.facts
-        disturbed = {each.facts.day for each in self._submissions if each.is_large}
-        disturbed |= {path.removeprefix("/Huracan/").rsplit("/", 2)[0] for path, _ in self.strangers}
+        disturbed = {path.removeprefix("/Huracan/").rsplit("/", 2)[0] for path, _ in self.strangers}
         for day, facts in of_day.items():
             if len(facts) == 1 and day not in disturbed:
                 [run] = facts.values()

@@ -95,10 +95,6 @@ class Submission:
         return self.code is None
 
     @property
-    def is_large(self) -> bool:
-        return any(len(data) == LARGE_BYTES for data in self.run.contents.values())
-
-    @property
     def outcome(self) -> str:
         if self.confirmed:
             return "uploaded"
