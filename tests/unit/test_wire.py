@@ -185,7 +185,7 @@ def test_a_failure_that_may_hide_a_success_is_unknown_where_it_matters(status):
 
 
 @pytest.mark.parametrize(
-    ("status", "family"), [(401, NeedsPerson), (403, NeedsPerson), (409, TryAgain), (413, Refused), (429, TryAgain)]
+    ("status", "family"), [(401, NeedsPerson), (403, NeedsPerson), (409, TryAgain), (413, TryAgain), (429, TryAgain)]
 )
 def test_a_refusal_of_what_can_not_be_repeated_is_certain(status, family):
     body = {"error": {".tag": "expired_access_token"}} if status == 401 else b""
@@ -282,3 +282,9 @@ def test_a_download_yields_the_bytes():
     answer = reply(200, b"four", dropbox_api_result=json.dumps(METADATA | {"size": 4}))
 
     assert wire.decode_download(routes.DOWNLOAD, answer, 4) == b"four"
+
+
+def test_only_what_carries_bytes_can_be_too_large_for_good():
+    """A commit of many runs may be too large for a proxy, which is no fault of one of them."""
+    assert isinstance(error_of(routes.APPEND, reply(413, b"<html>413</html>")), Refused)
+    assert isinstance(error_of(routes.FINISH_BATCH, reply(413, b"<html>413</html>")), TryAgain)

@@ -168,6 +168,8 @@ def failure(route: Route, reply: Reply) -> StoreError:
     message = f"{route.name}: {reply.status} {reply.text} (request {reply.request_id})"
     if not route.repeatable and reply.status not in _CERTAIN_REFUSALS:
         return Unknown(message)
+    if reply.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and route.style == "rpc":  # no run's files are in it
+        return TryAgain(message, hint="a proxy on the way takes no calls of this size")
     if reply.status == HTTPStatus.BAD_REQUEST:
         text = reply.body[:2000].decode(errors="replace")
         return _error(classify.reaction_to_bad_input(text), message)
