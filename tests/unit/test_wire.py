@@ -185,7 +185,8 @@ def test_a_failure_that_may_hide_a_success_is_unknown_where_it_matters(status):
 
 
 @pytest.mark.parametrize(
-    ("status", "family"), [(401, NeedsPerson), (403, NeedsPerson), (409, TryAgain), (413, TryAgain), (429, TryAgain)]
+    ("status", "family"),
+    [(401, NeedsPerson), (403, NeedsPerson), (409, TryAgain), (413, TryAgain), (429, TryAgain)],
 )
 def test_a_refusal_of_what_can_not_be_repeated_is_certain(status, family):
     body = {"error": {".tag": "expired_access_token"}} if status == 401 else b""
