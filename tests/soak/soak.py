@@ -37,7 +37,7 @@ from support.programs import environ
 from support.site import Site
 
 TRAINER = Path(__file__).with_name("trainer.py")
-PATIENCE = 600.0  # seconds for what is left when nothing goes wrong any more
+PATIENCE = 600.0  # seconds without a run that is settled, when nothing goes wrong any more
 _LOOK = 1.0
 
 
@@ -120,11 +120,13 @@ class Soak:
 
     async def _settle(self) -> None:
         """Nothing goes wrong any more, and an operator has tried again what was refused."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
+        left, moved = -1, time.monotonic()
+        while time.monotonic() - moved < PATIENCE:
             await self.on_hosts.operate()
             if all(_is_settled(host) for host in self.hosts):
                 return
+            if (now := sum(len(_waiting(host)) for host in self.hosts)) != left:
+                left, moved = now, time.monotonic()
             await asyncio.sleep(_LOOK)
 
     def table(self) -> list[tuple[str, str]]:
@@ -133,8 +135,11 @@ class Soak:
 
 
 def _is_settled(host: TrainingHost) -> bool:
-    waiting = [name for name in host.site.in_spool() if name.endswith(".manifest.json")]
-    return host.is_up and not waiting and not refused_runs(host)
+    return host.is_up and not _waiting(host) and not refused_runs(host)
+
+
+def _waiting(host: TrainingHost) -> list[str]:
+    return [name for name in host.site.in_spool() if name.endswith(".manifest.json")]
 
 
 def _site(home: Path, emulator: Emulator) -> Site:
