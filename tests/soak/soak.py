@@ -37,7 +37,8 @@ from support.programs import environ
 from support.site import Site
 
 TRAINER = Path(__file__).with_name("trainer.py")
-PATIENCE = 600.0  # seconds without a run that is settled, when nothing goes wrong any more
+PATIENCE = 120.0  # seconds without any progress when nothing goes wrong any more
+MOST_TOLD = 60  # problems: a host that has not got through makes thousands of them
 _LOOK = 1.0
 
 
@@ -119,14 +120,17 @@ class Soak:
         stdin.close()
 
     async def _settle(self) -> None:
-        """Nothing goes wrong any more, and an operator has tried again what was refused."""
-        left, moved = -1, time.monotonic()
-        while time.monotonic() - moved < PATIENCE:
+        """Nothing goes wrong any more, and an operator has tried again what was refused. However much there is, as
+        long as it gets less.
+        """
+        least, end = sum(map(_unsettled, self.hosts)), time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             await self.on_hosts.operate()
-            if all(_is_settled(host) for host in self.hosts):
+            left = sum(map(_unsettled, self.hosts))
+            if not left and all(host.is_up for host in self.hosts):
                 return
-            if (now := sum(len(_waiting(host)) for host in self.hosts)) != left:
-                left, moved = now, time.monotonic()
+            if left < least:
+                least, end = left, time.monotonic() + PATIENCE
             await asyncio.sleep(_LOOK)
 
     def table(self) -> list[tuple[str, str]]:
@@ -134,12 +138,9 @@ class Soak:
         return [*verdict.table(self.emulator, self.hosts, self.books), *done]
 
 
-def _is_settled(host: TrainingHost) -> bool:
-    return host.is_up and not _waiting(host) and not refused_runs(host)
-
-
-def _waiting(host: TrainingHost) -> list[str]:
-    return [name for name in host.site.in_spool() if name.endswith(".manifest.json")]
+def _unsettled(host: TrainingHost) -> int:
+    waiting = [name for name in host.site.in_spool() if name.endswith(".manifest.json")]
+    return len(waiting) + len(refused_runs(host))
 
 
 def _site(home: Path, emulator: Emulator) -> Site:
@@ -179,7 +180,7 @@ async def main() -> int:
             for name, value in soak.table():
                 print(f"{name:36} {value}")
     print(f"{'seconds, of CPU':36} {time.monotonic() - began:.0f}, {sum(os.times()[:4]):.0f}")
-    for problem in soak.problems:
+    for problem in soak.problems[:MOST_TOLD]:
         print(f"PROBLEM {problem}")
     print(f"seed {options.seed}: {len(soak.problems)} problems")
     return 1 if soak.problems else 0
