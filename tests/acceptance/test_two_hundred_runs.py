@@ -34,6 +34,7 @@ async def test_two_hundred_runs_arrive_byte_for_byte(site: Site, dropbox: Emulat
     async with site.daemon() as daemon:
         published = await train(site.spool, RUNS, processes=4, size=SIZE)
         await eventually(lambda: len(site.receipts()) == RUNS and not site.in_spool(), daemon, deadline=900)
+        await daemon.logged_times(RUNS, "temp_files_cleaned_up")
     digests = {run.name: site.receipt(run.name)["digest"] for run in published}
     assert without_records(remote(dropbox)) == expected(published, digests)
     assert daemon.complaints == []
