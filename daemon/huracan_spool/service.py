@@ -262,7 +262,7 @@ class Service:
         self._resources.close()
         self._watcher = None
         try:
-            watcher = Watcher(self._options.spool_path, self._hint, self._rescan_wanted.set)
+            watcher = Watcher(self._options.spool_path, self._hint, self._missed_something)
             self._watcher = self._resources.enter_context(watcher)
         except OSError as error:
             self._watch_again_at = self._clock() + WATCH_AGAIN
@@ -288,7 +288,11 @@ class Service:
                 with self._spools.in_use() as spool:
                     self._pending.learn(await in_thread(self._pending.look_up, spool, names))
             except (OSError, sqlite3.Error):
-                self._rescan_wanted.set()
+                self._missed_something()
+
+    def _missed_something(self) -> None:
+        self._pending.missed_something()
+        self._rescan_wanted.set()
 
     async def _look_after(self) -> None:
         """Mend the watcher, and follow the spool when it was deleted or made again."""
@@ -314,7 +318,7 @@ class Service:
             self._log.warning("watcher_died", action="started again")
         self._watch()
         if self._watcher is not None:
-            self._rescan_wanted.set()
+            self._missed_something()
 
     async def _follow_spool(self) -> None:
         """Attempts under way keep the old spool until they end."""

@@ -432,3 +432,18 @@ async def test_a_runs_age_is_the_kernels_word_not_its_owners(spool, pending):
     assert pending.oldest_published() == pending.published("run")
     pending.ended(spool, "run")
     assert pending.published("nobody") is None
+
+
+async def test_what_was_missed_is_looked_for_before_a_shared_file_is_given_up(spool, pending):
+    """Even by a look that was under way already: it may have passed the place."""
+    publish(spool, "a", "shared.pt")
+    await pending.rescan(spool)
+    publish(spool, "b", "shared.pt")
+    pending.missed_something()
+    asked = asyncio.create_task(pending.named_by_others(spool, "a", ("shared.pt",)))
+    await asyncio.sleep(0)
+    assert not asked.done()
+
+    await pending.rescan(spool)
+
+    assert await asked == {"shared.pt"}

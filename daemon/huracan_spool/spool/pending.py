@@ -37,6 +37,7 @@ class Pending:
 
         Raises `OSError`.
         """
+        all_read = self._all_read if spool is self._spool else None
         began = self._index.turn
         look = self._index.look_at(spool)
         try:
@@ -47,15 +48,19 @@ class Pending:
         for run in self._index.gone(began):
             self._index.forget(run)
             self._queue.discard(run)
-        if spool is self._spool:
-            self._all_read.set()
+        if self._all_read is all_read:  # else something was missed, or left, since this began
+            all_read.set()
         return await in_thread(self._index.leftovers)
 
     def now_in(self, spool: Spool) -> None:
         """Another spool is in use from now on; nothing is known of it before it has been looked at."""
         self._spool = spool
-        self._all_read.set()  # who waits for the old one learns that it was left
-        self._all_read = asyncio.Event()
+        self.missed_something()
+
+    def missed_something(self) -> None:
+        """A manifest may have come of which nothing is known before the next look at the whole spool."""
+        before, self._all_read = self._all_read, asyncio.Event()
+        before.set()  # who waits looks again at what there is to wait for
 
     def look_up(self, spool: Spool, names: Iterable[str]) -> list[Found]:
         """What is new of the `names` that events told of. For a thread, then `learn`. Raises `OSError`."""
@@ -88,7 +93,7 @@ class Pending:
         Raises `Withdrawn` when `spool` is not the one in use any more: what lies there now is not known, and when
         it comes back the run is found again.
         """
-        if spool is self._spool:
+        while spool is self._spool and not self._all_read.is_set():
             await self._all_read.wait()
         if spool is not self._spool:
             raise Withdrawn
