@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from huracan_spool import layout
@@ -52,6 +52,11 @@ def run_digest(symbol: Symbol, trained_at: datetime, content_hashes: Mapping[Kin
 def rfc3339(moment: datetime) -> str:
     """UTC, whole seconds: `2025-11-12T16:49:20Z`."""
     return f"{moment.year:04d}{moment:-%m-%dT%H:%M:%S}Z"
+
+
+def rfc3339_at(seconds: float) -> str:
+    """Of a time in seconds since 1970."""
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,22 +23,22 @@ import structlog
 
 from huracan_spool.activity import RECENT, Activity
 from huracan_spool.due_queue import DueQueue
-from huracan_spool.errors import HuracanSpoolError, NeedsPerson, StoreError
-from huracan_spool.gate import Gate, State
+from huracan_spool.errors import HuracanSpoolError, StoreError
 from huracan_spool.ledger import Ledger
 from huracan_spool.logs import RepeatedProblem
 from huracan_spool.outcome import Gone, Later, Outcome, Parked, Pause, Settled
+from huracan_spool.pauses import Pauses
 from huracan_spool.pipeline import Pipeline
 from huracan_spool.pulse import Pulse
 from huracan_spool.recent import recent_runs
-from huracan_spool.record import rfc3339
+from huracan_spool.record import rfc3339_at
 from huracan_spool.spool.directory import Spool, UnsafeSpool
 from huracan_spool.spool.following import Following
 from huracan_spool.spool.index import Leftovers
 from huracan_spool.spool.pending import Pending
 from huracan_spool.spool.receipts import prune_receipts
 from huracan_spool.spool.recovery import recover
-from huracan_spool.standing import Paused, Standing
+from huracan_spool.standing import Standing
 from huracan_spool.stores.base import Store
 from huracan_spool.systemd import notify, watchdog_seconds
 from huracan_spool.threads import in_thread
@@ -103,20 +102,18 @@ class Service:
         self._hints = asyncio.Event()
         self._hinted = set[str]()
         self._stopping = asyncio.Event()
-        self._gate = Gate()
         self._queue = DueQueue()
+        self._pauses = Pauses(store, ledger, activity, now, waiting=lambda: len(self._queue), wake=self._kick.set)
         self._pending = Pending(spool, self._queue, now, self._kick.set)
         self._pipeline = make_pipeline(self._pending)
         self._activity = activity
         self._surface = make_surface(self.standing)
-        self._problem = RepeatedProblem()
         self._orphans_told = 0
         self._trouble: defaultdict[str, RepeatedProblem] = defaultdict(RepeatedProblem)  # by event
         self._log = structlog.get_logger()
         self._resources = ExitStack()
         self._watcher: Watcher | None = None
         self._watch_again_at = 0.0
-        self._notes: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._attempts = set[asyncio.Task[None]]()
         self._settled = 0
         self._ready = False
@@ -130,7 +127,7 @@ class Service:
         """Look at the spool again, and let everything that waits be due."""
         self._rescan_wanted.set()
         self._queue.all_due(self._clock())
-        self._gate.probe_now(self._clock())
+        self._pauses.probe_soon()
         self._kick.set()
 
     # -- what others see
@@ -143,15 +140,8 @@ class Service:
             oldest_published=self._pending.oldest_published(),
             delayed=len(self._queue) - self._queue.due_now(now),
             stopping=self._stopping.is_set(),
-            paused=self._paused(now),
+            paused=self._pauses.now(),
         )
-
-    def _paused(self, now: float) -> Paused | None:
-        gate = self._gate
-        if gate.state is State.OPEN:
-            return None
-        next_try = max(0.0, gate.probe_at - now)
-        return Paused(gate.reason, gate.hint, gate.needs_person, now - gate.closed_since, next_try)
 
     # -- the life
 
@@ -188,8 +178,8 @@ class Service:
                     self._warm_up(),
                     self._rescans(),
                     self._look_after(),
-                    self._probes(),
-                    self._take_notes(),
+                    self._pauses.probes(),
+                    self._pauses.take_notes(),
                     self._housekeeping(),
                     self._begin_attempts(tasks),
                 )
@@ -373,11 +363,11 @@ class Service:
         while True:
             self._kick.clear()
             now = self._clock()
-            run = self._queue.take(now) if self._gate.admits() else None
+            run = self._queue.take(now) if self._pauses.admits() else None
             if run is not None:
-                self._gate.started(run)
+                self._pauses.started(run)
                 return run
-            due = self._queue.next_due() if self._gate.admits() else None
+            due = self._queue.next_due() if self._pauses.admits() else None
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                     await self._kick.wait()
@@ -390,87 +380,30 @@ class Service:
                 self._settled += isinstance(outcome, Settled)
                 with suppress(OSError, sqlite3.Error):  # the next rescan looks as well
                     self._pending.ended(self._spools.current, run)
-                self._tried(run, now, store_used=isinstance(outcome, Settled) and outcome.store_used)
+                self._pauses.tried(run, store_used=isinstance(outcome, Settled) and outcome.store_used)
             case Later(seconds, store_used):
                 self._queue.done(run, now, again_at=now + seconds)
                 self._activity.retried()
-                self._tried(run, now, store_used=store_used)
-            case Pause(reason, hint, needs_person):
+                self._pauses.tried(run, store_used=store_used)
+            case Pause():
                 self._queue.done(run, now, again_at=now)
-                news = self._gate.close(now, reason, hint, needs_person=needs_person)
-                self._report_pause(now, news=news)
+                self._pauses.begin(outcome)
             case Parked():
                 self._queue.park(run, now)
-                self._tried(run, now, store_used=False)
+                self._pauses.tried(run, store_used=False)
         self._kick.set()
         self._report_status()
-
-    # -- the store as a whole
-
-    def _tried(self, run: str, now: float, *, store_used: bool) -> None:
-        paused = now - self._gate.closed_since
-        if self._gate.ended(run, store_used=store_used):
-            self._problem.ended(now)
-            self._log.info("uploads_resumed", paused_seconds=round(paused, 1), waiting=len(self._queue))
-            self._notes.put_nowait(self._ledger.resumed)
 
     async def _warm_up(self) -> None:
         with suppress(StoreError):  # the first run will tell
             await self._store.warm_up()
 
-    async def _take_notes(self) -> None:
-        """Of pauses, for people who ask later. In a thread: the disk may be slow, the ledger locked."""
-        while True:
-            note = await self._notes.get()
-            with suppress(sqlite3.Error):
-                await in_thread(note)
-
-    async def _probes(self) -> None:
-        self._notes.put_nowait(self._ledger.resumed)  # a pause that an earlier daemon noted
-        while True:
-            await asyncio.sleep(self._until_probe())
-            if self._gate.state is State.CLOSED and self._gate.probe_at <= self._clock():
-                await self._probe()
-
-    def _until_probe(self) -> float:
-        closed = self._gate.state is State.CLOSED
-        return max(0.1, min(LOOK_AFTER, self._gate.probe_at - self._clock())) if closed else LOOK_AFTER
-
-    async def _probe(self) -> None:
-        try:
-            await self._store.probe()
-        except StoreError as error:
-            now = self._clock()
-            person = isinstance(error, NeedsPerson)
-            news = self._gate.probe_failed(now, str(error), error.hint, needs_person=person)
-            self._report_pause(now, news=news)
-        else:
-            self._gate.probe_answered()
-            self._kick.set()
-
-    def _report_pause(self, now: float, *, news: bool) -> None:
-        if news:
-            self._problem = RepeatedProblem()
-            self._activity.paused(needs_person=self._gate.needs_person)
-        repeats = self._problem.happened(now)
-        if repeats is None:
-            return
-        self._log.warning(
-            "uploads_paused",
-            reason=self._gate.reason,
-            action=self._gate.hint or "none: it is tried again by itself",
-            waiting=len(self._queue),
-            next_try_seconds=round(max(0.0, self._gate.probe_at - now), 1),
-            paused_seconds=round(now - self._gate.closed_since),
-        )
-        since = _rfc3339(time.time() - (now - self._gate.closed_since))
-        self._notes.put_nowait(partial(self._ledger.paused, since, self._gate.reason, self._gate.hint))
-
     def _report_status(self) -> None:
-        state = "" if self._gate.state is State.OPEN else f", paused: {self._gate.reason}"
+        paused = self._pauses.now()
+        state = f", paused: {paused.reason}" if paused else ""
         under_way = len(self._queue.under_way)
         success = self._activity.last_success
-        last = "none yet" if success is None else _rfc3339(success)
+        last = "none yet" if success is None else rfc3339_at(success)
         notify(
             f"STATUS={len(self._pending)} pending, {under_way} under way, {self._settled} settled, "
             f"last upload {last}{state}"
@@ -493,16 +426,12 @@ class Service:
             try:
                 with self._spools.in_use() as spool:
                     await in_thread(prune_receipts, spool, self._options.receipts_keep)
-                await in_thread(self._ledger.forget_tries_before, _rfc3339(time.time() - FIRST_TRIES_KEPT))
+                await in_thread(self._ledger.forget_tries_before, rfc3339_at(time.time() - FIRST_TRIES_KEPT))
             except (OSError, sqlite3.Error) as error:
                 self._log.warning(
                     "housekeeping_failed", reason=str(error), action="none: old receipts stay for another hour"
                 )
             await asyncio.sleep(HOUSEKEEPING)
-
-
-def _rfc3339(seconds: float) -> str:
-    return rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
 def _runs_under_way() -> int:

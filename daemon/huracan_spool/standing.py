@@ -33,6 +33,13 @@ class Space:
         return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
 
+def as_far_as_it_exists(folder: Path) -> Path:
+    """Where a folder that is still to be made would lie."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
     """What a store knows without asking anybody; None where it does not.

@@ -70,7 +70,7 @@ HOMES = {
     "watchdog": {"watcher"},
     "tenacity": {"retry"},
     # pipeline, service and http.view catch its errors
-    "sqlite3": {"ledger", "doctor", "ledger_file", "spool.index", "pipeline", "service", "http.view"},
+    "sqlite3": {"ledger", "doctor", "ledger_file", "spool.index", "pauses", "pipeline", "service", "http.view"},
     "yaml": {"settings"},
     "click": {"cli"},
     "rich": {"cli"},

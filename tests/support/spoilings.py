@@ -15,6 +15,23 @@ from huracan_spool.emulator import Fault
 
 TOKEN = "oauth2/token"
 
+# Every kind of call that the daemon makes.
+ROUTES = (
+    TOKEN,
+    "files/upload_session/start_batch",
+    "files/upload_session/append_batch",
+    "files/upload_session/append_v2",
+    "files/upload_session/finish_batch_v2",
+    "files/list_folder",
+    "files/list_folder/continue",
+    "files/get_metadata",
+    "files/download",
+    "files/move_batch_v2",
+    "files/move_batch/check_v2",
+    "files/copy_batch_v2",
+    "files/copy_batch/check_v2",
+)
+
 # What no repetition can mend, so a run that meets it may be put aside.
 REFUSING = {
     "malformed_path",

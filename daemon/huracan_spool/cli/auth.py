@@ -15,14 +15,13 @@ import click
 
 from huracan_spool.cli import stop
 from huracan_spool.cli.common import config_option, json_option, load_settings, log_to_stderr
-from huracan_spool.settings import Settings, store_login, write_secret
+from huracan_spool.settings import SERVICE_USER, Settings, store_login, write_secret
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 T = TypeVar("T")
 
-SERVICE_USER = "huracan-spool"
 CREDENTIALS = ("dropbox_app_key", "dropbox_refresh_token")
 
 

@@ -18,9 +18,10 @@ from shlex import quote
 
 from huracan_spool.doctor.finding import FAIL, OK, WARN, CantLook, Finding, Host, needed, output_of
 from huracan_spool.overview import read_overview, store_name
+from huracan_spool.settings import SERVICE_USER
+from huracan_spool.spool.directory import GROUP
+from huracan_spool.standing import as_far_as_it_exists
 
-SERVICE_USER = "huracan-spool"
-GROUP = "huracan"
 _GB = 10**9
 _INOTIFY = "sysctl -w fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288"
 
@@ -81,7 +82,7 @@ def _chgrp(name: str) -> str:
 
 
 def spool_disk(host: Host) -> Iterator[Finding]:
-    path = _nearest(needed(host).spool.path)
+    path = as_far_as_it_exists(needed(host).spool.path)
     kind = file_system_of(path)
     if kind in {"tmpfs", "ramfs"}:
         says = f"{path} lies in memory ({kind}): what is not uploaded is lost when the host goes down"
@@ -93,7 +94,7 @@ def archive_disk(host: Host) -> Iterator[Finding]:
     settings = needed(host)
     if settings.uses_dropbox:
         raise CantLook("runs go to Dropbox")
-    yield room(_nearest(settings.archive.path))
+    yield room(as_far_as_it_exists(settings.archive.path))
 
 
 def tmp_cleaning(host: Host) -> Iterator[Finding]:
@@ -223,11 +224,6 @@ def file_system_of(path: Path) -> str:
         if place in {path, *path.parents} and len(place.parts) >= best:
             best, kind = len(place.parts), right.split()[0]
     return kind
-
-
-def _nearest(path: Path) -> Path:
-    """The path, or as far as it exists."""
-    return path if path.exists() else _nearest(path.parent)
 
 
 def _daemon_user() -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 from huracan_spool import __version__
 from huracan_spool.activity import UnderWay
 from huracan_spool.http.health import checks, is_ready
 from huracan_spool.http.view import Picture
-from huracan_spool.record import rfc3339
+from huracan_spool.record import rfc3339_at
 
 
 def document(picture: Picture) -> dict[str, Any]:
@@ -19,14 +18,14 @@ def document(picture: Picture) -> dict[str, Any]:
     return picture.overview().to_json() | {
         "version": __version__,
         "pid": os.getpid(),
-        "started_at": _moment(activity.started_at),
+        "started_at": rfc3339_at(activity.started_at),
         "ready": is_ready(picture),
         "checks": {check.name: check.trouble for check in checks(picture)},
         "stopping": picture.standing.stopping,
         "oldest_pending_seconds": round(picture.oldest_age, 1),
         "delayed": picture.standing.delayed,
         "orphans": activity.orphans,
-        "last_success": _moment(activity.last_success) if activity.last_success is not None else None,
+        "last_success": rfc3339_at(activity.last_success) if activity.last_success is not None else None,
         "under_way": [_under_way(run, picture.monotonic) for run in activity.under_way],
         "bytes_per_second": round(activity.speed.at(picture.monotonic, totals.bytes_sent)),
         "since_start": {
@@ -49,7 +48,3 @@ def _under_way(run: UnderWay, now: float) -> dict[str, Any]:
         "bytes_out": run.bytes_out,
         "bytes_per_second": round(run.speed.at(now, run.bytes_out)),
     }
-
-
-def _moment(seconds: float) -> str:
-    return rfc3339(datetime.fromtimestamp(seconds, UTC))

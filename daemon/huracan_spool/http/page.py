@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
-from datetime import UTC, datetime
 from pathlib import Path
 
 from huracan_spool import __version__
@@ -15,7 +14,7 @@ from huracan_spool.http.health import is_ready
 from huracan_spool.http.markup import Html, joined, tag
 from huracan_spool.http.sections import failed, recent, under_way, waiting
 from huracan_spool.http.view import Picture
-from huracan_spool.record import rfc3339
+from huracan_spool.record import rfc3339_at
 
 _STYLE = Html(Path(__file__).with_name("page.css").read_text())
 _SCRIPT = Html(Path(__file__).with_name("page.js").read_text())
@@ -158,7 +157,7 @@ def _stale() -> Html:
 
 
 def _footer(picture: Picture) -> Html:
-    started = rfc3339(datetime.fromtimestamp(picture.activity.started_at, UTC))
+    started = rfc3339_at(picture.activity.started_at)
     links = joined([tag("a", "status", href="/status"), " · ", tag("a", "metrics", href="/metrics")])
     says = f"Version {__version__}, started {started}, spool {picture.spool}, store {picture.store} · "
     return tag("footer", says, links, id="about", data_live=True)

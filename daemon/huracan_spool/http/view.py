@@ -6,13 +6,12 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from huracan_spool.activity import Activity
 from huracan_spool.ledger import AccountPause, Ledger, WaitingRun
 from huracan_spool.overview import Overview, waiting_runs
-from huracan_spool.record import rfc3339
+from huracan_spool.record import rfc3339_at
 from huracan_spool.spool.failed import FailedRun, failed_runs
 from huracan_spool.standing import Space, Standing, StoreFacts
 from huracan_spool.threads import in_thread
@@ -59,7 +58,7 @@ class Picture:
         paused = self.standing.paused
         if paused is None:
             return None
-        since = rfc3339(datetime.fromtimestamp(self.now - paused.seconds, UTC))
+        since = rfc3339_at(self.now - paused.seconds)
         return AccountPause(since, paused.reason, paused.hint)
 
     @property

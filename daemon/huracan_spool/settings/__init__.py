@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from huracan_spool.settings.load import DEFAULT_CONFIG, load
-from huracan_spool.settings.login import StoredLogin, login_path, stamp_of, store_login, write_secret
+from huracan_spool.settings.login import SERVICE_USER, StoredLogin, login_path, stamp_of, store_login, write_secret
 from huracan_spool.settings.model import (
     KEYS,
     Archive,
@@ -24,6 +24,7 @@ from huracan_spool.settings.secret import Secret
 __all__ = [
     "DEFAULT_CONFIG",
     "KEYS",
+    "SERVICE_USER",
     "Archive",
     "ConfigurationError",
     "ConfigurationNotPermitted",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Stamp = tuple[int, int, int]
+SERVICE_USER = "huracan-spool"  # whose it is on a host with the service
 
 
 @dataclass(frozen=True, slots=True)

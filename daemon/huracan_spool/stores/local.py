@@ -33,7 +33,7 @@ from huracan_spool.errors import NeedsPerson, TryAgain
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
 from huracan_spool.spool.files import Identity, fsync_folder, open_folder, rename_noreplace, write_all
-from huracan_spool.standing import Space, StoreFacts
+from huracan_spool.standing import Space, StoreFacts, as_far_as_it_exists
 from huracan_spool.stores.base import Content, PlannedRun, Stored, stored_paths
 from huracan_spool.stores.reconcile import Add, Move, Plan, Present
 from huracan_spool.stores.settling import Patience, settle
@@ -80,7 +80,7 @@ class LocalStore:
 
     def facts(self) -> StoreFacts:
         with suppress(OSError):
-            return StoreFacts(space=Space.at(_nearest(self._root)))
+            return StoreFacts(space=Space.at(as_far_as_it_exists(self._root)))
         return StoreFacts()
 
     def _sweep(self) -> None:
@@ -231,13 +231,6 @@ def _is_regular(path: Path) -> bool:
 
 def _target(path: Path) -> str:
     return os.fsencode(os.readlink(path)).hex() if path.is_symlink() else ""
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or as far as it exists."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -10,13 +10,11 @@ from typing import Any
 from dropbox import users
 
 from huracan_spool.errors import NeedsPerson
-from huracan_spool.stores.dropbox.api import DropboxApi, Missing
+from huracan_spool.stores.dropbox.api import NOWHERE, DropboxApi, Missing
 from huracan_spool.stores.dropbox.wire import Route
 
 _ACCOUNT = Route(users.ROUTES["get_current_account"], repeatable=True, patience=30.0, namespace="users")
 _SPACE = Route(users.ROUTES["get_space_usage"], repeatable=True, patience=30.0, namespace="users")
-# Need not exist: whether the answer is "not found" or "not allowed" is what counts.
-_NOWHERE = "/huracan-spool-probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ async def scopes_of(api: DropboxApi) -> dict[str, bool]:
     Raises what has nothing to do with scopes.
     """
     tries: dict[str, Callable[[], Awaitable[object]]] = {
-        "files.metadata.read": partial(api.get_metadata, _NOWHERE),
-        "files.content.read": partial(api.download, _NOWHERE, limit=1),
+        "files.metadata.read": partial(api.get_metadata, NOWHERE),
+        "files.content.read": partial(api.download, NOWHERE, limit=1),
         # The session is never used, and Dropbox forgets it after some days.
         "files.content.write": partial(api.start_sessions, 1, concurrent=False),
         "account_info.read": partial(account_of, api),

@@ -43,6 +43,7 @@ from huracan_spool.stores.dropbox.transport import Transport, TransportOptions
 from huracan_spool.stores.dropbox.trouble import Streaks
 
 __all__ = [
+    "NOWHERE",
     "CommitEntry",
     "Conflict",
     "Cursor",
@@ -62,8 +63,8 @@ __all__ = [
 _PAGE = 2000
 # Seconds: a job is asked for ever less often, and given up as unknown after ten minutes.
 _FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.1, 20.0, 600.0
-# Needs files.metadata.read and nothing else, and need not exist.
-_PROBE = "/huracan-spool-probe"
+# Need not exist: "not found" is as good an answer as any. To ask for it needs files.metadata.read and nothing else.
+NOWHERE = "/huracan-spool-probe"
 
 _log = structlog.get_logger()
 
@@ -207,7 +208,7 @@ class DropboxApi:
 
     async def check_account(self) -> None:
         """Raises what every other call would raise now."""
-        await self.get_metadata(_PROBE)
+        await self.get_metadata(NOWHERE)
 
     def token_good_for(self) -> float | None:
         """The seconds that the present token lasts, as far as is known."""
