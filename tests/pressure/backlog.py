@@ -1,17 +1,21 @@
-"""How the daemon stands up to a backlog: `python tests/pressure/backlog.py [RUNS] [SETTLED] [FOLDER]`.
+"""How the daemon stands up to a backlog: `python tests/pressure/backlog.py [--runs N] [--settled N] [--inspection]`.
 
-Puts RUNS runs (100,000) of one small file into a spool, starts the daemon on it with the local archive, waits until
-SETTLED of them (2,000) have their receipts, and tells what it took: seconds to the first receipt and to the end of
+Puts runs (100,000) of one small file into a spool, starts the daemon on it with the local archive, waits until so
+many of them (2,000) have their receipts, and tells what it took: seconds to the first receipt and to the end of
 the first look, how many runs a second at the beginning and at the end, memory, and whether the loop was blocked.
+Memory is the daemon's own, and the most that it and its children had together, a shared page counted once.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +34,7 @@ class Measured:
     ready: float = 0.0
     settled_at: list[float] = field(default_factory=list)
     most_memory: int = 0
+    most_together: int = 0
     blocked: int = 0
 
 
@@ -65,6 +70,7 @@ async def follow(daemon: DaemonProcess, began: float, settled: int, measured: Me
         await asyncio.sleep(0.1)
         now = time.monotonic() - began
         measured.most_memory = max(measured.most_memory, memory(daemon.process.pid))
+        measured.most_together = max(measured.most_together, together(daemon.process.pid))
         for line in daemon.lines[seen:]:
             if line.event == "daemon_ready":
                 measured.ready = now
@@ -80,8 +86,25 @@ def memory(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-async def measure(home: Path, runs: int, settled: int) -> Measured:
-    site = Site(home, {"spool.inspection": "off", "log.level": "info"})
+def together(pid: int) -> int:
+    """Proportional, in KiB, of a process and all below it."""
+    total = 0
+    for process in descendants(pid):
+        with suppress(OSError):  # it has ended meanwhile
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+            total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def descendants(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from descendants(int(child))
+
+
+async def measure(home: Path, runs: int, settled: int, *, inspection: bool) -> Measured:
+    site = Site(home, {"spool.inspection": "strict" if inspection else "off", "log.level": "info"})
     fill(site.spool, runs)
     measured = Measured()
     began = time.monotonic()
@@ -100,10 +123,17 @@ def tell(measured: Measured) -> None:
     print(f"a second, first tenth  {tenth / max(0.1, times[tenth - 1] - times[0]):.1f}")
     print(f"a second, last tenth   {tenth / max(0.1, times[-1] - times[-tenth]):.1f}")
     print(f"resident memory        {measured.most_memory / 1024:.0f} MiB")
+    print(f"with its children      {measured.most_together / 1024:.0f} MiB")
     print(f"blocked loops          {measured.blocked}")
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:3]]
-    with tempfile.TemporaryDirectory(dir=sys.argv[3] if len(sys.argv) > 3 else None) as folder:
-        tell(asyncio.run(measure(Path(folder) / "host", *(numbers + [100_000, 2_000][len(numbers) :]))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--settled", type=int, default=2_000)
+    parser.add_argument("--inspection", action="store_true", help="strict, as it is by default")
+    parser.add_argument("--home", type=Path, help="where the spool lies meanwhile")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.home) as folder:
+        home = Path(folder) / "host"
+        tell(asyncio.run(measure(home, options.runs, options.settled, inspection=options.inspection)))
