@@ -25,7 +25,7 @@ class Entry:
 
 
 def zipped(entries: Iterable[Entry], *, deflate: bool) -> Generator[bytes]:
-    """The zip in pieces of about `PIECE_BYTES`; only the directory at its end comes in one.
+    """The zip in pieces of `PIECE_BYTES`. All that is ever held beside one is the directory at its end.
 
     A sink that can't tell where it is makes `zipfile` write sizes and checksums after each entry's bytes, in a
     data descriptor: the local header has zeros.
@@ -34,11 +34,14 @@ def zipped(entries: Iterable[Entry], *, deflate: bool) -> Generator[bytes]:
     method = zipfile.ZIP_DEFLATED if deflate else zipfile.ZIP_STORED
     with zipfile.ZipFile(sink, "w", method, compresslevel=1) as archive:
         for entry in entries:
-            yield from _added(archive, sink, entry)
-    yield sink.take()
+            for _ in _added(archive, entry):
+                yield from sink.full()
+    yield from sink.full()
+    yield sink.rest()
 
 
-def _added(archive: zipfile.ZipFile, sink: _Sink, entry: Entry) -> Iterator[bytes]:
+def _added(archive: zipfile.ZipFile, entry: Entry) -> Iterator[None]:
+    """A step for each piece of the file, since what was written wants to be taken away."""
     info = _info(archive, entry)
     if entry.content is None:
         archive.mkdir(info)
@@ -46,8 +49,7 @@ def _added(archive: zipfile.ZipFile, sink: _Sink, entry: Entry) -> Iterator[byte
     with archive.open(info, "w") as file:
         for chunk in entry.content.chunks(piece_bytes=PIECE_BYTES):
             file.write(chunk)
-            if sink.size >= PIECE_BYTES:
-                yield sink.take()
+            yield
 
 
 def _info(archive: zipfile.ZipFile, entry: Entry) -> zipfile.ZipInfo:
@@ -71,12 +73,10 @@ class _Sink:
     """Takes what is written until somebody takes it away."""
 
     def __init__(self) -> None:
-        self._written: list[bytes] = []
-        self.size = 0
+        self._written = bytearray()
 
     def write(self, data: bytes) -> int:
-        self._written.append(bytes(data))
-        self.size += len(data)
+        self._written += data
         return len(data)
 
     def flush(self) -> None:
@@ -85,7 +85,11 @@ class _Sink:
     def close(self) -> None:
         """Nothing is open."""
 
-    def take(self) -> bytes:
-        taken = b"".join(self._written)
-        self._written, self.size = [], 0
-        return taken
+    def full(self) -> Iterator[bytes]:
+        """Whole pieces only: whoever sends in smaller ones than others gets less of a shared line."""
+        while len(self._written) >= PIECE_BYTES:
+            yield bytes(self._written[:PIECE_BYTES])
+            del self._written[:PIECE_BYTES]
+
+    def rest(self) -> bytes:
+        return bytes(self._written)
