@@ -23,7 +23,7 @@ from huracan_spool.emulator import (
 )
 from huracan_spool.emulator.account import MAX_BODY_BYTES, Account
 from huracan_spool.emulator.blobs import Received
-from huracan_spool.emulator.endpoint import Call, Download, Endpoint, ZipDownload
+from huracan_spool.emulator.endpoint import Call, Download, Encoded, Endpoint, ZipDownload
 from huracan_spool.emulator.exchange import Exchange
 from huracan_spool.emulator.failures import (
     AuthFailure,
@@ -149,6 +149,8 @@ class Api:
             return downloads.file_reply(endpoint.route.result_type, result, exchange.request.headers.get("Range"))
         if isinstance(result, ZipDownload):
             return downloads.zip_reply(endpoint.route.result_type, result)
+        if isinstance(result, Encoded):
+            return Reply(200, replies.JSON_TYPE, result.text.encode())
         wire = replies.encode(endpoint.route.result_type, result)
         if call.failures and isinstance(wire, dict) and "entries" in wire:
             wire["entries"] = with_failures(wire["entries"], call.failures)

@@ -54,6 +54,13 @@ class ZipDownload:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """A result that is JSON already."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """`locks` says that the route takes the namespace's write lock."""
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from dropbox import files
 
-from huracan_spool.emulator import metadata, paths
+from huracan_spool.emulator import entries, metadata, paths
 from huracan_spool.emulator.account import Account
-from huracan_spool.emulator.endpoint import Call, Download, Endpoint
+from huracan_spool.emulator.endpoint import Call, Download, Encoded, Endpoint
 from huracan_spool.emulator.failures import BadCall, LookupFailure, RouteFailure
 from huracan_spool.emulator.listing import Page
 from huracan_spool.emulator.nodes import File, Node
@@ -65,7 +65,7 @@ def list_folder_continue(account: Account, call: Call) -> Any:
 
 def _read(account: Account, path: str) -> Node:
     if path.startswith("rev:"):
-        return account.tree.past(path.removeprefix("rev:")).file
+        return account.tree.revision(path.removeprefix("rev:"))
     return account.tree.find_path(path)
 
 
@@ -89,8 +89,8 @@ def _order(account: Account, arg: Any) -> Any:
     )
 
 
-def _result(page: Page) -> Any:
-    return files.ListFolderResult(entries=list(page.entries), cursor=page.cursor, has_more=page.has_more)
+def _result(page: Page) -> Encoded:
+    return Encoded(entries.result(page.entries, page.cursor, has_more=page.has_more))
 
 
 def _endpoint(name: str, work: Any, scope: str = "files.metadata.read") -> Endpoint:

@@ -38,14 +38,6 @@ class Place:
         return replace(self, name=name, occupant=occupant)
 
 
-@dataclass(frozen=True)
-class PastFile:
-    """A file at one revision, and the path it had then."""
-
-    file: File
-    revision: Revision
-
-
 class Tree:
     """Case-insensitive and case-preserving; `used` is the sum of the current files' bytes."""
 
@@ -56,7 +48,8 @@ class Tree:
         self.journal: list[str] = []
         self.deleted: dict[str, str] = {}
         self._by_id: dict[str, Node] = {}
-        self._past: dict[str, PastFile] = {}
+        # The file itself as long as the revision is its current one, then what it was.
+        self._revisions: dict[str, File] = {}
         self._identities = Identities()
 
     def find(self, address: Address) -> Node:
@@ -74,11 +67,12 @@ class Tree:
         except MalformedPath as error:
             raise LookupFailure.malformed() from error
 
-    def past(self, rev: str) -> PastFile:
-        past = self._past.get(rev)
-        if past is None:
+    def revision(self, rev: str) -> File:
+        """The file as it was at a revision, with the name and the place it had then."""
+        file = self._revisions.get(rev)
+        if file is None:
             raise LookupFailure(files.LookupError.not_found)
-        return past
+        return file
 
     def place(self, path: str) -> Place:
         """Where a write to `path` goes. Raises `WriteFailure`."""
@@ -99,6 +93,7 @@ class Tree:
     def replace_content(self, file: File, content: Content, modified: datetime, now: datetime) -> None:
         """A new revision; the id and the name stay."""
         self.used += content.size - file.revision.content.size
+        self._keep_revision(file)
         file.revision = self._revision(content, modified, now)
         self._remember(file)
 
@@ -116,6 +111,8 @@ class Tree:
     def move(self, node: Node, place: Place, now: datetime) -> None:
         """Ids stay; files get new revs."""
         self.remove(node)
+        for file in files_below(node):
+            self._keep_revision(file)
         node.parent = self._make_missing(place)
         node.name = place.name
         for file in files_below(node):
@@ -194,7 +191,11 @@ class Tree:
         self.journal.append(lowered)
         self.deleted.pop(lowered, None)
         if isinstance(node, File):
-            self._past[node.revision.rev] = PastFile(replace(node), node.revision)
+            self._revisions[node.revision.rev] = node
+
+    def _keep_revision(self, file: File) -> None:
+        """Before it gets another."""
+        self._revisions[file.revision.rev] = replace(file)
 
     def _revision(self, content: Content, modified: datetime, now: datetime) -> Revision:
         return Revision(self._identities.new_rev(), content, modified, now)
