@@ -103,6 +103,20 @@ class Tree:
         self._attach(folder)
         return folder
 
+    def plant_file(
+        self, folder: Folder, key: str, name: str, content: Content, modified: datetime, now: datetime
+    ) -> None:
+        """A file that no journal tells of, at a free place. Its name and key belong together."""
+        file = File(self._identities.new_id(), name, folder, self._revision(content, modified, now))
+        self.used += content.size
+        self._revisions[file.revision.rev] = file
+        self._plant(file, folder, key)
+
+    def plant_folder(self, parent: Folder, key: str, name: str) -> Folder:
+        folder = Folder(self._identities.new_id(), name, parent)
+        self._plant(folder, parent, key)
+        return folder
+
     def remove(self, node: Node) -> None:
         self._detach(node)
         for each in walk(node):
@@ -175,6 +189,12 @@ class Tree:
             self._by_id[each.id] = each
             self._remember(each)
         self.used += sum(file.revision.content.size for file in files_below(node))
+
+    def _plant(self, node: Node, parent: Folder, key: str) -> None:
+        parent.children[key] = node
+        self._by_id[node.id] = node
+        if self.deleted:
+            self.deleted.pop(path_lower(node), None)
 
     def _detach(self, node: Node) -> None:
         if node.parent is None:
