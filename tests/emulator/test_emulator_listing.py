@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from dropbox import files
+from dropbox import files, stone_serializers
 
 from huracan_spool.emulator import metadata, replies
 from huracan_spool.emulator.blobs import Blobs, Content
-from huracan_spool.emulator.entries import deleted_entry, entry, result
+from huracan_spool.emulator.entries import deleted_entry, entry, file_metadata, result
 from huracan_spool.emulator.listing import Listings, Page
-from huracan_spool.emulator.nodes import path_display, path_lower, walk
+from huracan_spool.emulator.nodes import File, path_display, path_lower, walk
 from huracan_spool.emulator.tree import Tree
 
 AT = datetime(2025, 11, 12, 16, 49, 20, tzinfo=UTC)
@@ -44,6 +44,7 @@ def test_entries_are_as_stone_spells_them(tree: Tree) -> None:
     for node in list(walk(tree.root))[1:]:
         lower, display = path_lower(node), path_display(node)
         assert entry(node, lower, display) == spelled(metadata.of(node))
+        assert not isinstance(node, File) or file_metadata(node) == header(node)
         assert deleted_entry(lower, display) == spelled(metadata.of_deleted(lower, display))
 
 
@@ -116,6 +117,10 @@ def test_a_cursor_keeps_no_entries(tree: Tree) -> None:
 
 def tree_content(tree: Tree) -> Content:
     return tree.find_path("/c/b.d").revision.content  # type: ignore[union-attr]
+
+
+def header(file: File) -> str:
+    return str(stone_serializers.json_encode(files.FileMetadata_validator, metadata.of_file(file)))
 
 
 def spelled(value: object) -> str:

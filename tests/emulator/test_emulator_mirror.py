@@ -53,6 +53,7 @@ def test_a_mirror_by_cursor_equals_the_tree(tmp_path: Path, seed: int) -> None:
 
         nodes = {path_lower(node): node.id for node in walk(account.tree.root) if node.parent}
         assert mirror == nodes
+    assert account.tree.files == len(list(files_below(account.tree.root)))
     assert account.tree.used == sum(file.revision.content.size for file in files_below(account.tree.root))
 
 

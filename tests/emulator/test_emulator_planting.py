@@ -41,13 +41,14 @@ async def test_what_was_planted_looks_like_what_was_uploaded(caller: Caller) -> 
     caller.emulator.plant(plants(TREE))
     planted = await listing(caller), {path: view.read() for path, view in caller.emulator.tree().items()}
     usage = (await caller.rpc("users/get_space_usage", None)).value["used"]
+    totals = (await caller.send("GET", "/__emulator__/totals")).value
     await caller.rpc("files/delete_v2", {"path": "/Huracan"})
     await caller.rpc("files/delete_v2", {"path": "/decomposed"})
     for path, data in TREE.items():
         caller.emulator.put(path, data, AT)
 
     assert (await listing(caller), {path: view.read() for path, view in caller.emulator.tree().items()}) == planted
-    assert usage == 15
+    assert (usage, totals["files"]) == (15, 5)
 
 
 async def test_planting_is_silent(caller: Caller) -> None:

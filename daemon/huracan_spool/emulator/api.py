@@ -146,7 +146,7 @@ class Api:
     def _done(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Reply:
         result = endpoint.work(self._account, call)
         if isinstance(result, Download):
-            return downloads.file_reply(endpoint.route.result_type, result, exchange.request.headers.get("Range"))
+            return downloads.file_reply(result.file, exchange.request.headers.get("Range"))
         if isinstance(result, ZipDownload):
             return downloads.zip_reply(endpoint.route.result_type, result)
         if isinstance(result, Encoded):

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from huracan_spool.emulator.account import Account
-from huracan_spool.emulator.blobs import Content, Received
+from huracan_spool.emulator.blobs import Received
 from huracan_spool.emulator.failures import EntryFailure, RouteFailure
+from huracan_spool.emulator.nodes import File
 
 Entry = TypeVar("Entry")
 
@@ -41,8 +42,7 @@ class Call:
 class Download:
     """A file's bytes, as the result of a route."""
 
-    metadata: Any
-    content: Content
+    file: File
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,12 @@ class Place:
 
 
 class Tree:
-    """Case-insensitive and case-preserving; `used` is the sum of the current files' bytes."""
+    """Case-insensitive and case-preserving. `files` is how many there are, `used` the sum of their bytes."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
         self.root = Folder(id="", name="")
+        self.files = 0
         self.used = 0
         self.journal: list[str] = []
         self.deleted: dict[str, str] = {}
@@ -109,6 +110,7 @@ class Tree:
         """A file that no journal tells of, at a free place. Its name and key belong together."""
         file = File(self._identities.new_id(), name, folder, self._revision(content, modified, now))
         self.used += content.size
+        self.files += 1
         self._revisions[file.revision.rev] = file
         self._plant(file, folder, key)
 
@@ -188,7 +190,12 @@ class Tree:
         for each in walk(node):
             self._by_id[each.id] = each
             self._remember(each)
-        self.used += sum(file.revision.content.size for file in files_below(node))
+        self._count(node, 1)
+
+    def _count(self, node: Node, sign: int) -> None:
+        for file in files_below(node):
+            self.used += sign * file.revision.content.size
+            self.files += sign
 
     def _plant(self, node: Node, parent: Folder, key: str) -> None:
         parent.children[key] = node
@@ -204,7 +211,7 @@ class Tree:
             # Each one: a folder may be back under the same name before anybody asks.
             self.journal.append(path_lower(each))
             del self._by_id[each.id]
-        self.used -= sum(file.revision.content.size for file in files_below(node))
+        self._count(node, -1)
 
     def _remember(self, node: Node) -> None:
         lowered = path_lower(node)
