@@ -26,8 +26,12 @@ DISTURBING = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
         ("concurrent", True),
         ("batches", [[True, True], True, True]),
         ("listing", ["/d", "/d/a", "/d/b", "/d/c"]),
+        ("downloads", [True, "/d", ["d/", "d/model/", "d/model/big"], True]),
         ("relocation", [True, [True, False], "/sub/b", "FileMetadata"]),
-        ("errors", [["ApiError", 32], ["BadInputError", 32], ["ApiError", 32], ["AuthError", 32]]),
+        (
+            "errors",
+            [["ApiError", 32], ["BadInputError", 32], ["ApiError", 32], ["ApiError", 32], ["AuthError", 32]],
+        ),
         ("refresh", ["hello", 0]),
     ],
 )

@@ -8,20 +8,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from dropbox import auth, common, stone_serializers
+from dropbox import auth, common
 
 from huracan_spool.emulator import (
     arguments,
+    downloads,
     replies,
     routes_reading,
     routes_relocation,
     routes_upload,
     routes_upload_batch,
     routes_users,
+    routes_zip,
 )
 from huracan_spool.emulator.account import MAX_BODY_BYTES, Account
 from huracan_spool.emulator.blobs import Received
-from huracan_spool.emulator.endpoint import Call, Download, Endpoint
+from huracan_spool.emulator.endpoint import Call, Download, Endpoint, ZipDownload
 from huracan_spool.emulator.exchange import Exchange
 from huracan_spool.emulator.failures import (
     AuthFailure,
@@ -34,16 +36,22 @@ from huracan_spool.emulator.failures import (
     RouteFailure,
 )
 from huracan_spool.emulator.pacing import CallRate
-from huracan_spool.emulator.replies import ContentRange, Reply
+from huracan_spool.emulator.replies import Reply
 from huracan_spool.emulator.wan import Wan
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     endpoint.name: endpoint
-    for routes in (routes_upload, routes_upload_batch, routes_reading, routes_relocation, routes_users)
+    for routes in (
+        routes_upload,
+        routes_upload_batch,
+        routes_reading,
+        routes_relocation,
+        routes_users,
+        routes_zip,
+    )
     for endpoint in routes.ENDPOINTS
 }
 DROPBOX_HOST = re.compile(r"(?P<name>[a-z]+)\.dropboxapi\.com(:\d+)?")
-BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Api:
@@ -138,7 +146,9 @@ class Api:
     def _done(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Reply:
         result = endpoint.work(self._account, call)
         if isinstance(result, Download):
-            return _download_reply(endpoint, result, exchange.request.headers.get("Range"))
+            return downloads.file_reply(endpoint.route.result_type, result, exchange.request.headers.get("Range"))
+        if isinstance(result, ZipDownload):
+            return downloads.zip_reply(endpoint.route.result_type, result)
         wire = replies.encode(endpoint.route.result_type, result)
         if call.failures and isinstance(wire, dict) and "entries" in wire:
             wire["entries"] = with_failures(wire["entries"], call.failures)
@@ -207,33 +217,3 @@ def _is_host_of(endpoint: Endpoint, host: str) -> bool:
 
 def _methods(endpoint: Endpoint) -> frozenset[str]:
     return frozenset({"POST", "GET"} if endpoint.style == "download" else {"POST"})
-
-
-def _download_reply(endpoint: Endpoint, download: Download, wanted: str | None) -> Reply:
-    size = download.content.size
-    headers = {
-        "Dropbox-API-Result": stone_serializers.json_encode(endpoint.route.result_type, download.metadata),
-        "Accept-Ranges": "bytes",
-        "Etag": f'W/"{download.metadata.rev}"',
-        "Original-Content-Length": str(size),
-    }
-    span = byte_range(wanted, size)
-    if span is None:
-        return Reply(200, "application/octet-stream", ContentRange(download.content, 0, size), headers)
-    start, end = span
-    if start >= end:
-        return replies.text(416, "Range Not Satisfiable", {"Content-Range": f"bytes */{size}"})
-    headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    part = ContentRange(download.content, start, end - start)
-    return Reply(206, "application/octet-stream", part, headers)
-
-
-def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """From and up to; empty when it lies outside, None when the whole is wanted or nothing understood."""
-    match = BYTE_RANGE.fullmatch(header or "")
-    if match is None or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        return max(0, size - int(match[2])), size
-    last = int(match[2]) if match[2] else size - 1
-    return int(match[1]), min(last + 1, size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -55,14 +55,14 @@ class Content:
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         return b"".join(self.chunks(start, length))
 
-    def chunks(self, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def chunks(self, start: int = 0, length: int | None = None, piece_bytes: int = READ_BYTES) -> Generator[bytes]:
         wanted = self.size - start if length is None else length
         for piece in self.pieces:
             if start >= piece.size:
                 start -= piece.size
                 continue
             taken = min(piece.size - start, wanted)
-            yield from _file_chunks(piece.path, start, taken)
+            yield from _file_chunks(piece.path, start, taken, piece_bytes)
             start, wanted = 0, wanted - taken
 
     def open(self) -> BinaryIO:
@@ -203,10 +203,10 @@ class _ContentReader(io.RawIOBase):
         return len(taken)
 
 
-def _file_chunks(path: Path, start: int, length: int) -> Iterator[bytes]:
+def _file_chunks(path: Path, start: int, length: int, piece_bytes: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(start)
         while length > 0:
-            chunk = file.read(min(READ_BYTES, length))
+            chunk = file.read(min(piece_bytes, length))
             length -= len(chunk)
             yield chunk

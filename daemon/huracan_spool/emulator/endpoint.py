@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -39,10 +39,18 @@ class Call:
 
 @dataclass(frozen=True)
 class Download:
-    """The result of the one route that answers with bytes."""
+    """A file's bytes, as the result of a route."""
 
     metadata: Any
     content: Content
+
+
+@dataclass(frozen=True)
+class ZipDownload:
+    """A zip, as the result of a route: what describes it, and how its bytes are made."""
+
+    result: Any
+    chunks: Callable[[], Generator[bytes]]
 
 
 @dataclass(frozen=True)
