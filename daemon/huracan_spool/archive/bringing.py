@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -160,28 +161,31 @@ class Bringing:
 
         Raises `Damaged` when something is not what it should be, after all others have come.
         """
-        told = _Told(
-            self._progress, "fetching runs", sum(sum(f.size for f in places(run).values()) for run in runs)
-        )
-        together = len(runs) > 1
+        total = sum(file.size for run in runs for file in places(run).values())
+        told = _Told(self._progress, "fetching runs", total)
+        names = await in_thread(_names, folder, runs)
         results = await all_done_in_turn(
-            (self._pull_one(run, folder, told.moved, together=together) for run in runs), _RUNS_AT_ONCE
+            (
+                self._pull_one(run, name, told.moved, together=len(runs) > 1)
+                for run, name in zip(runs, names, strict=True)
+            ),
+            _RUNS_AT_ONCE,
         )
         wrong = [result for result in results if isinstance(result, Damaged)]
         if wrong:
             raise Damaged("\n".join(str(each) for each in wrong))
         return [result for result in results if isinstance(result, Path)]
 
-    async def _pull_one(self, run: StoredRun, folder: Path, moved: Moved, *, together: bool) -> Path | Damaged:
+    async def _pull_one(self, run: StoredRun, name: Path, moved: Moved, *, together: bool) -> Path | Damaged:
         files = places(run)
         hashes = await all_done(self._reader.hash_of(file) for file in files.values())
         wanted = dict(zip(files, hashes, strict=True))
         try:
-            target = await in_thread(_target, folder, run, wanted)
+            target = await in_thread(_target, name, run, wanted)
             if target.exists():
                 moved(sum(file.size for file in files.values()))
                 return target
-            incoming = target.with_name(f".{target.name}.incoming")
+            incoming = target.with_name(f".{name.name}-{wanted[layout.RECORD_PLACE][:8]}.incoming")
             await self._fill(run, incoming, wanted, moved, together=together)
             await in_thread(_appear, run, wanted, incoming, target)
         except Damaged as error:
@@ -234,21 +238,31 @@ def _is_candles_of(file: StoredFile, run: StoredRun) -> bool:
     return parts is not None and parts.trained_at == run.trained_at
 
 
-def _target(folder: Path, run: StoredRun, hashes: Mapping[str, str]) -> Path:
-    """`SOL-USDT_20251112_164920`; for another run of that second, with the beginning of its record's hash.
+def _names(folder: Path, runs: Sequence[StoredRun]) -> list[Path]:
+    """`SOL-USDT_20251112_164920`; for another run of that second, the end of its folder's name in the store too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [folder / f"{run.symbol}_{layout.timestamp(run.trained_at)}" for run in runs]
+    seen = Counter(names)
+    return [
+        name.with_name(f"{name.name}-{run.folder[-9:-1]}") if seen[name] > 1 and run.superseded else name
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _target(name: Path, run: StoredRun, hashes: Mapping[str, str]) -> Path:
+    """Where the run is to go, or is; another run may have come there under that name.
 
     Raises `Damaged` when the run is there and somebody has changed it.
     """
-    name = f"{run.symbol}_{layout.timestamp(run.trained_at)}"
     record = hashes[layout.RECORD_PLACE]
-    for target in (folder / name, folder / f"{name}-{record[:8]}"):
+    for target in (name, name.with_name(f"{name.name}-{record[:8]}")):
         if not target.exists():
             return target
         there = target / layout.RECORD_PLACE
         if there.exists() and hash_of_file(there) == record:
             _check_sizes(target, run)
             return target
-    raise Damaged(f"{folder / name} holds something else: move it away")
+    raise Damaged(f"{name} holds something else: move it away")
 
 
 def _check_sizes(target: Path, run: StoredRun) -> None:

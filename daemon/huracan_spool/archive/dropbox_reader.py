@@ -86,6 +86,12 @@ class DropboxReader:
         return None
 
     async def bring(self, wanted: Wanted, moved: Moved) -> None:
+        if not await self._bring(wanted, moved):
+            moved(-wanted.file.size)
+            await self._bring(wanted, moved)
+
+    async def _bring(self, wanted: Wanted, moved: Moved) -> bool:
+        """False when what an earlier attempt left has spoiled it, and is gone now."""
         file = wanted.file
         with closing(await in_thread(Partial, wanted.target, file.size, wanted.content_hash)) as partial:
             moved(partial.arrived)
@@ -93,7 +99,13 @@ class DropboxReader:
                 self._bring_piece(file, PieceSink(partial, *piece, moved), *piece)
                 for piece in pieces(partial.missing(), self._connections)
             )
-            await in_thread(partial.finish, file.modified)
+            try:
+                await in_thread(partial.finish, file.modified)
+            except Damaged:
+                if not partial.taken_up:
+                    raise
+                return False
+        return True
 
     async def _bring_piece(self, file: StoredFile, sink: PieceSink, offset: int, length: int) -> None:
         part = None if (offset, length) == (0, file.size) else (offset, length)

@@ -35,6 +35,8 @@ class Partial:
         self._path = beside
         self._list = beside.with_suffix(".have")
         self._digests: dict[int, bytes] = {}
+        self.taken_up = False
+        """Whether some of it is from an earlier attempt."""
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._locked()
         try:
@@ -125,6 +127,7 @@ class Partial:
                 block = os.pread(self._file, self._length(number), number * BLOCK)
                 if len(block) == self._length(number):
                     self._digests[number] = hashlib.sha256(block).digest()
+        self.taken_up = bool(self._digests)
 
     def _length(self, number: int) -> int:
         return min(BLOCK, self.size - number * BLOCK)
