@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -62,13 +62,14 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`locks` says that the route takes the namespace's write lock."""
+    """`locks` says that the route takes the namespace's write lock. `wait` comes before the work."""
 
     namespace: str
     route: Any
     scope: str | None
     work: Callable[[Account, Call], Any]
     locks: bool = False
+    wait: Callable[[Account, Call], Awaitable[None]] | None = None
 
     @property
     def name(self) -> str:
@@ -89,6 +90,10 @@ class Endpoint:
     @property
     def style(self) -> str:
         return str(self.route.attrs["style"])
+
+    @property
+    def takes_token(self) -> bool:
+        return str(self.route.attrs["auth"]) != "noauth"
 
     def failure(self, tag: str) -> RouteFailure:
         """A void tag of the route's own union."""

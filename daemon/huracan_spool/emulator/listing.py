@@ -98,6 +98,15 @@ class Listings:
     def following(self, token: str) -> Page:
         return self._page(self._cursors[token])
 
+    def has_news(self, token: str) -> bool:
+        """Whether there is anything behind a cursor. That its folder went away is news too."""
+        cursor = self._cursors[token]
+        try:
+            folder = self._folder(cursor.order)
+        except LookupFailure:
+            return True
+        return next(self._coming(cursor, folder), None) is not None
+
     def _page(self, cursor: Cursor) -> Page:
         coming = self._coming(cursor, self._folder(cursor.order))
         page = list(islice(coming, cursor.order.limit))

@@ -10,6 +10,7 @@ from dropbox import files
 from huracan_spool.emulator import paths
 from huracan_spool.emulator.blobs import Content
 from huracan_spool.emulator.failures import LookupFailure, WriteFailure
+from huracan_spool.emulator.journal import Journal
 from huracan_spool.emulator.nodes import (
     File,
     Folder,
@@ -46,7 +47,7 @@ class Tree:
         self.root = Folder(id="", name="")
         self.files = 0
         self.used = 0
-        self.journal: list[str] = []
+        self.journal = Journal()
         self.deleted: dict[str, str] = {}
         self._by_id: dict[str, Node] = {}
         # The file itself as long as the revision is its current one, then what it was.
