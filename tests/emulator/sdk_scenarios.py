@@ -97,6 +97,15 @@ def downloads(dbx: dropbox.Dropbox) -> Any:
     ]
 
 
+def longpoll(dbx: dropbox.Dropbox) -> Any:
+    cursor = dbx.files_list_folder_get_latest_cursor("").cursor
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(dbx.files_list_folder_longpoll, cursor)
+        dbx.files_upload(b"x", "/new")
+        changes = waiting.result().changes
+    return [changes, [entry.name for entry in dbx.files_list_folder_continue(cursor).entries]]
+
+
 def relocation(dbx: dropbox.Dropbox) -> Any:
     dbx.files_upload(b"x", "/a")
     copies = [files.RelocationPath("/a", "/b"), files.RelocationPath("/none", "/c")]

@@ -161,6 +161,16 @@ async def test_a_move_keeps_the_id_and_a_copy_does_not(caller: Caller) -> None:
     assert list(caller.emulator.tree()) == ["/c", "/New/b.txt"]
 
 
+async def test_what_a_file_was_before_it_moved_stays_readable(caller: Caller) -> None:
+    value = await caller.put("/a.txt", b"x")
+    await caller.rpc("files/move_v2", {"from_path": "/a.txt", "to_path": "/b.txt"})
+    await caller.rpc("files/delete_v2", {"path": "/b.txt"})
+
+    before = (await caller.rpc("files/get_metadata", {"path": f"rev:{value['rev']}"})).value
+
+    assert {name: each for name, each in before.items() if name != ".tag"} == value
+
+
 async def test_a_folder_moves_with_all_that_is_in_it(caller: Caller) -> None:
     await caller.put("/a/b/c", b"x")
     await caller.rpc("files/move_v2", {"from_path": "/a", "to_path": "/z"})

@@ -14,6 +14,7 @@ from huracan_spool.emulator import (
     arguments,
     downloads,
     replies,
+    routes_longpoll,
     routes_reading,
     routes_relocation,
     routes_upload,
@@ -23,7 +24,7 @@ from huracan_spool.emulator import (
 )
 from huracan_spool.emulator.account import MAX_BODY_BYTES, Account
 from huracan_spool.emulator.blobs import Received
-from huracan_spool.emulator.endpoint import Call, Download, Endpoint, ZipDownload
+from huracan_spool.emulator.endpoint import Call, Download, Encoded, Endpoint, ZipDownload
 from huracan_spool.emulator.exchange import Exchange
 from huracan_spool.emulator.failures import (
     AuthFailure,
@@ -45,6 +46,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         routes_upload,
         routes_upload_batch,
         routes_reading,
+        routes_longpoll,
         routes_relocation,
         routes_users,
         routes_zip,
@@ -85,6 +87,8 @@ class Api:
         size = _batch_size(call.arg)
         call.failures = exchange.entry_failures(size)
         await self._wan.serve(endpoint.name, endpoint.style, size)
+        if endpoint.wait is not None:
+            await endpoint.wait(self._account, call)
         if not endpoint.locks:
             return self._done(exchange, endpoint, call)
         await self._lock(exchange, call)
@@ -94,12 +98,8 @@ class Api:
             return self._done(exchange, endpoint, call)
 
     def _admit(self, request: web.Request, endpoint: Endpoint) -> str:
-        """Everything that can be said without the argument. Returns the token."""
-        token = arguments.bearer(request.headers)
-        self._account.grants.check(token, endpoint.scope)
-        wait = self._rate.take(self._options.clock())
-        if wait is not None:
-            raise OverRate(wait)
+        """Everything that can be said without the argument. Returns the token, empty where none is taken."""
+        token = self._authorise(request, endpoint)
         arguments.check_selectors(request.headers)
         arguments.check_content_type(
             endpoint,
@@ -109,6 +109,18 @@ class Api:
         )
         if request.headers.get("Transfer-Encoding") and not self._options.chunked_bodies:
             raise BadCall("a body needs a Content-Length")
+        return token
+
+    def _authorise(self, request: web.Request, endpoint: Endpoint) -> str:
+        """Calls are counted against who makes them, so those of nobody are not."""
+        if not endpoint.takes_token:
+            arguments.refuse_authorisation(request.headers)
+            return ""
+        token = arguments.bearer(request.headers)
+        self._account.grants.check(token, endpoint.scope)
+        wait = self._rate.take(self._options.clock())
+        if wait is not None:
+            raise OverRate(wait)
         return token
 
     async def _decoded(self, exchange: Exchange, endpoint: Endpoint, token: str) -> Call:
@@ -146,9 +158,11 @@ class Api:
     def _done(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Reply:
         result = endpoint.work(self._account, call)
         if isinstance(result, Download):
-            return downloads.file_reply(endpoint.route.result_type, result, exchange.request.headers.get("Range"))
+            return downloads.file_reply(result.file, exchange.request.headers.get("Range"))
         if isinstance(result, ZipDownload):
             return downloads.zip_reply(endpoint.route.result_type, result)
+        if isinstance(result, Encoded):
+            return Reply(200, replies.JSON_TYPE, result.text.encode())
         wire = replies.encode(endpoint.route.result_type, result)
         if call.failures and isinstance(wire, dict) and "entries" in wire:
             wire["entries"] = with_failures(wire["entries"], call.failures)

@@ -1,4 +1,4 @@
-"""File content on disk: pieces as they arrived, and files as sequences of pieces.
+"""File content on disk, or in memory: pieces as they arrived, and files as sequences of pieces.
 
 A file is never copied together. Its content names the pieces that hold its bytes, so committing a session of
 gigabytes moves nothing, and a copy in Dropbox shares the pieces of its source. Pieces are never changed and
@@ -22,11 +22,11 @@ READ_BYTES = 1024 * 1024
 THREAD_FROM_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Bytes of one call that nobody changes any more."""
 
-    path: Path
+    source: Path | bytes
     size: int
     hasher: BlockHasher
 
@@ -35,7 +35,7 @@ class Piece:
         return self.hasher.hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """The bytes of one revision of a file."""
 
@@ -62,7 +62,7 @@ class Content:
                 start -= piece.size
                 continue
             taken = min(piece.size - start, wanted)
-            yield from _file_chunks(piece.path, start, taken, piece_bytes)
+            yield from _chunks(piece.source, start, taken, piece_bytes)
             start, wanted = 0, wanted - taken
 
     def open(self) -> BinaryIO:
@@ -102,6 +102,13 @@ class Blobs:
         writer = self.writer()
         writer.write(data)
         return writer.end()
+
+    @staticmethod
+    def hold(data: bytes) -> Piece:
+        """A piece that takes no file: for hundreds of thousands of small ones, or bytes that many files share."""
+        hasher = BlockHasher()
+        hasher.update(data)
+        return Piece(data, len(data), hasher)
 
     def writer(self) -> _PieceWriter:
         return _PieceWriter(self._directory / f"{next(self._numbers):08d}")
@@ -203,8 +210,8 @@ class _ContentReader(io.RawIOBase):
         return len(taken)
 
 
-def _file_chunks(path: Path, start: int, length: int, piece_bytes: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _chunks(source: Path | bytes, start: int, length: int, piece_bytes: int) -> Iterator[bytes]:
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         file.seek(start)
         while length > 0:
             chunk = file.read(min(piece_bytes, length))

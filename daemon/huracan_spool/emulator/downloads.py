@@ -8,20 +8,22 @@ from typing import Any
 from dropbox import stone_serializers
 
 from huracan_spool.emulator import replies
-from huracan_spool.emulator.endpoint import Download, ZipDownload
+from huracan_spool.emulator.endpoint import ZipDownload
+from huracan_spool.emulator.entries import file_metadata
+from huracan_spool.emulator.nodes import File
 from huracan_spool.emulator.ranges import Span, span_of
 from huracan_spool.emulator.replies import Reply, Stream
 
 RESULT_HEADER = "Dropbox-API-Result"
 
 
-def file_reply(result_type: Any, download: Download, wanted: str | None) -> Reply:
+def file_reply(file: File, wanted: str | None) -> Reply:
     """`wanted` is the Range header. A part is described like the whole: with the file's metadata and size."""
-    content = download.content
+    content = file.revision.content
     headers = {
-        RESULT_HEADER: stone_serializers.json_encode(result_type, download.metadata),
+        RESULT_HEADER: file_metadata(file),
         "Accept-Ranges": "bytes",
-        "Etag": f'W/"{download.metadata.rev}"',
+        "Etag": f'W/"{file.revision.rev}"',
         "Original-Content-Length": str(content.size),
     }
     span = span_of(wanted, content.size)

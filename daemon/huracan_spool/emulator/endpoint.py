@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from huracan_spool.emulator.account import Account
-from huracan_spool.emulator.blobs import Content, Received
+from huracan_spool.emulator.blobs import Received
 from huracan_spool.emulator.failures import EntryFailure, RouteFailure
+from huracan_spool.emulator.nodes import File
 
 Entry = TypeVar("Entry")
 
@@ -41,8 +42,7 @@ class Call:
 class Download:
     """A file's bytes, as the result of a route."""
 
-    metadata: Any
-    content: Content
+    file: File
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,22 @@ class ZipDownload:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """A result that is JSON already."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """`locks` says that the route takes the namespace's write lock."""
+    """`locks` says that the route takes the namespace's write lock. `wait` comes before the work."""
 
     namespace: str
     route: Any
     scope: str | None
     work: Callable[[Account, Call], Any]
     locks: bool = False
+    wait: Callable[[Account, Call], Awaitable[None]] | None = None
 
     @property
     def name(self) -> str:
@@ -82,6 +90,10 @@ class Endpoint:
     @property
     def style(self) -> str:
         return str(self.route.attrs["style"])
+
+    @property
+    def takes_token(self) -> bool:
+        return str(self.route.attrs["auth"]) != "noauth"
 
     def failure(self, tag: str) -> RouteFailure:
         """A void tag of the route's own union."""

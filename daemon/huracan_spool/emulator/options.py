@@ -68,6 +68,10 @@ class EmulatorOptions:
     """Whether a zip names its folders too, beside the files in them."""
     zip_deflates: bool = False
     """Whether what is in a zip is deflated."""
+    longpoll_jitter: float = 0.0
+    """How much longer than asked for a longpoll waits; Dropbox says up to 90."""
+    longpoll_backoff: int | None = None
+    """How long every longpoll tells its caller to wait before the next."""
     malformed_token_status: Literal[400, 401] = 400
     invalid_client_status: Literal[400, 401] = 400
     header_bytes: int = 256 * 1024
