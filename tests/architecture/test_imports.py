@@ -54,7 +54,7 @@ NEVER_IMPORTS = [
     ("service", {"stores.local", "stores.dropbox", "settings"}, set()),
     ("http", DAEMON | {"stores"}, set()),
     ("", {"http"}, {"http", "wiring"}),
-    ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
+    ("", {"settings"}, {"settings", "connecting", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
     ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli", "archive.opening"}),
     ("", {"doctor"}, {"doctor", "cli"}),
     ("", {"cli"}, {"cli", "__main__"}),
