@@ -139,9 +139,9 @@ class DropboxApi:
         await folder.refresh()
         return folder.listing.files()
 
-    def followed(self, path: str) -> Followed:
-        """A folder that is going to be listed often."""
-        return Followed(self._page, path)
+    def followed(self, path: str, new_listing: Callable[[], Listing] = Listing) -> Followed:
+        """A folder that is going to be listed often, or whose listing is kept in another form."""
+        return Followed(self._page, path, new_listing)
 
     async def _page(self, path: str, cursor: str | None, listing: Listing) -> Page:
         call = (
