@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ("demo", "demo", "Show it all at work, with generated runs and an emulated Dropbox."),
     "submit": ("submit", "submit", "Put a run into the spool."),
     "status": ("status", "status", "What waits, what is paused, what was done, what failed."),
+    "history": ("history", "history", "What was settled on this host, newest first."),
     "failed": ("failed", "failed", "Look at failed runs, try them again, or drop them."),
     "auth": ("auth", "auth", "Log in to Dropbox, and see how the log-in stands."),
     "check-config": ("check_config", "check_config", "Print the settings in use, or what is wrong with them."),
