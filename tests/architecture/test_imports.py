@@ -52,6 +52,7 @@ NEVER_IMPORTS = [
     ("stores.dropbox", {"stores.local"}, set()),
     ("pipeline", {"stores.local", "stores.dropbox", "settings", "service"}, set()),
     ("service", {"stores.local", "stores.dropbox", "settings"}, set()),
+    ("pushing", DAEMON | {"stores.local", "emulator", "http", "inspection"}, set()),
     ("http", DAEMON | {"stores"}, set()),
     # The commands use the same words for numbers as the page does.
     ("", {"http"}, {"http", "wiring", "cli"}),
@@ -70,8 +71,11 @@ HOMES = {
     "trustme": {"emulator"},
     "watchdog": {"watcher"},
     "tenacity": {"retry"},
-    # pipeline, service and http.view catch its errors
-    "sqlite3": {"ledger", "doctor", "ledger_file", "spool.index", "pauses", "pipeline", "service", "http.view"},
+    # pipeline, service, http.view and pushing.through catch its errors
+    "sqlite3": {
+        *("ledger", "doctor", "ledger_file", "spool.index", "pauses"),
+        *("pipeline", "service", "http.view", "pushing.through"),
+    },
     "yaml": {"settings"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -19,6 +19,7 @@ COMMANDS = {
     "history": ("history", "history", "What was settled on this host, newest first."),
     "failed": ("failed", "failed", "Look at failed runs, try them again, or drop them."),
     "auth": ("auth", "auth", "Log in to Dropbox, and see how the log-in stands."),
+    "push": ("push", "push", "Send the local archive to Dropbox."),
     "check-config": ("check_config", "check_config", "Print the settings in use, or what is wrong with them."),
     "doctor": ("doctor", "doctor", "Look for everything that can be wrong on this host."),
     "inspect": ("inspect", "inspect_files", "Look at files as the daemon would."),
