@@ -79,13 +79,13 @@ class Seen(Listing):
 
 
 class Area:
-    """A folder, known as a whole, or by those of its subfolders that somebody asked for."""
+    """A folder, known as a whole if it has `most` entries at most, else by the subfolders that are asked for."""
 
-    def __init__(self, api: DropboxApi, root: str, path: str, parts: int) -> None:
+    def __init__(self, api: DropboxApi, root: str, path: str, most: float) -> None:
         self._api = api
         self._root = root
         self._path = f"{root}/{path}"
-        self._most = _ENTRIES_A_CALL * max(_CALLS_ANYHOW, parts * _CALLS_FOR_A_PART)
+        self._most = most
         self._whole: Seen | None = None
         self._parts: dict[str, Seen] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -159,8 +159,8 @@ class Account:
 
     def __init__(self, api: DropboxApi, app_folder: str, dates: int, symbols: int) -> None:
         root = f"/{app_folder}".rstrip("/")
-        self._training = Area(api, root, layout.TRAINING, dates)
-        self._candles = Area(api, root, layout.SHARED_CANDLES, symbols)
+        self._training = Area(api, root, layout.TRAINING, worth_listing(dates))
+        self._candles = Area(api, root, layout.SHARED_CANDLES, worth_listing(symbols))
 
     async def look(self) -> None:
         """Once, before anything else. Raises what a listing raises."""
@@ -175,6 +175,11 @@ class Account:
     async def fetch(self, day: Day) -> There:
         """Raises what a listing raises."""
         return There(day, await self._training.fetch(day.date), await self._candles.fetch(day.symbol))
+
+
+def worth_listing(parts: int) -> float:
+    """The entries of a folder up to which one listing is better than one for each of so many parts."""
+    return _ENTRIES_A_CALL * max(_CALLS_ANYHOW, parts * _CALLS_FOR_A_PART)
 
 
 def _key(path: str, content_hash: str) -> bytes:

@@ -75,11 +75,12 @@ class Through:
         """What `work` returns, which is told whether it is done again.
 
         While nobody gets through, everybody waits here. Raises `Ended` when waiting is of no use, `Refused`, what
-        may pass but has not after some tries, and what else `work` raises.
+        may pass but has not after some tries in which nothing arrived, and what else `work` raises.
         """
         again, tries = False, 0
         while True:
             name = await self._admitted()
+            arrived = self._arrived()
             try:
                 result = await work(again)
             except NeedsPerson as error:
@@ -88,7 +89,7 @@ class Through:
                 self._pauses.begin(Pause(str(error), error.hint, needs_person=False))
             except StoreError as error:
                 self._tried(name, store_used=True)
-                tries += 1
+                tries = tries + 1 if self._arrived() == arrived else 1
                 if isinstance(error, Refused) or tries >= TRIES:
                     raise
                 wish = error.retry_after if isinstance(error, TryAgain) else None
