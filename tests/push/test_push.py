@@ -209,3 +209,25 @@ async def test_a_daemon_may_upload_to_the_same_days_meanwhile(connected: Site, d
         await daemon.settled(*(run.name for run in fresh))
         assert done.code == 0
         assert without_records(remote(dropbox)) == expected([*archived, *fresh], records(dropbox))
+
+
+async def test_a_daemon_may_write_into_the_archive_meanwhile(site: Site, dropbox: Emulator) -> None:
+    """It has no log-in yet. Late runs and newer ones make it move the files that are being sent."""
+    runs = [make_run(hour, symbol=symbol) for hour in (3, 5, 1, 4, 2, 6) for symbol in ("SOL/USDT", "BTC/USDT")]
+    async with site.daemon() as daemon:
+        site.connect(dropbox)
+        site.settings["upload.calls_per_second"] = "1000"
+        for number in range(0, len(runs), 3):
+            for run in runs[number : number + 3]:
+                run.publish(site.spool)
+
+            done = await push(site, "--json")
+
+            assert (done.code, done.json["broken"], done.json["failed"]) == (0, [], [])
+        await daemon.settled(*(run.name for run in runs))
+
+    done = await push(site, "--json")
+
+    assert done.code == 0
+    assert bytes_in(dropbox) == bytes_below(site.archive)
+    assert without_records(remote(dropbox)) == expected(runs, records(dropbox))

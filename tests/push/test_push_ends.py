@@ -175,6 +175,18 @@ async def test_an_archive_that_may_not_be_read_is_no_empty_one(connected: Site) 
     assert (done.code, str(training) in done.err, "daemon's user" in done.err) == (77, True, True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_root_does_not_push_in_the_daemons_place(connected: Site) -> None:
+    """What it left in the state directory the daemon's user could not use."""
+    await archive(connected.archive, [make_run()])
+    os.chown(connected.state, 65534, 65534)
+
+    done = await push(connected)
+
+    assert (done.code, "sudo -u nobody huracan-spool push" in done.err) == (77, True)
+    assert not (connected.state / "push").exists()
+
+
 async def test_a_wrong_date_is_a_usage_error(connected: Site) -> None:
     done = await push(connected, "--since", "yesterday")
 
@@ -213,6 +225,6 @@ async def test_a_terminal_shows_how_far_it_is_and_why_it_waits(
     look(b"")
     os.close(shown)
 
-    assert b"of 2 days" in seen
+    assert b"of 2 folders" in seen
     assert len(json.loads((tmp_path / "out").read_bytes())["pushed"]) == 2
     assert remote(dropbox)

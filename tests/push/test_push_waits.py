@@ -157,8 +157,9 @@ def test_strangers_at_a_runs_places_are_waited_for_and_put_aside(tmp_path: Path)
         place = "/Huracan/models/training/2025-11-12/SOL-USDT/metrics/training_metrics.json"
         emulator.put(place, b"{}")
         async with a_push(tmp_path, emulator) as (push, report):
-            _, ended = await ran(push)
+            seen, ended = await ran(push)
         assert (ended, len(report.pushed)) == (None, 1)
+        assert any("files that no run claims are in the way" in why for why in seen)
         assert bytes_below(tmp_path / "Huracan").items() <= bytes_in(emulator).items()
         assert b"{}" in bytes_in(emulator).values()
 

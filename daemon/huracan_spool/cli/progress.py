@@ -59,7 +59,7 @@ class Shown:
     def _state(self, now: float) -> str:
         report, sent = self._report, self._activity.totals.bytes_sent
         return (
-            f"{self._push.days_done} of {self._push.extent.days} days, {len(report.pushed)} runs pushed, "
+            f"{self._push.days_done} of {self._push.extent.days} folders, {len(report.pushed)} runs pushed, "
             f"{report.already_there} there already, {len(report.broken)} broken, {size(sent)} sent, "
             f"{rate(self._activity.speed.at(now, sent))}"
         )

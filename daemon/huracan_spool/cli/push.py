@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,14 +53,17 @@ def push(
     time, and a daemon may be at work beside it. Run it as the daemon's user.
 
     Exits with 1 when runs are broken or refused, 69 when Dropbox can't be reached for minutes, 75 when it can go on
-    later (another push is under way, the account is full, SIGTERM), 77 when Dropbox refuses the log-in or the
-    archive may not be read, 78 without a log-in, 130 after Ctrl-C.
+    later (another push is under way, the account is full, SIGTERM), 77 when Dropbox refuses the log-in or this is
+    not the daemon's user, 78 without a log-in, 130 after Ctrl-C.
     """
     settings = load_settings(config, secrets_needed=True)
     if not settings.uses_dropbox:
         raise stop.Stop("not logged in: huracan-spool auth login", stop.CONFIG)
+    _check_user(settings.state_dir)
     log_to_stderr(settings)
-    from huracan_spool.pushing.archive import Wanted  # noqa: PLC0415 - with what follows it takes long to load
+    import structlog  # noqa: PLC0415 - with what follows it takes long to load
+
+    from huracan_spool.pushing.archive import Wanted  # noqa: PLC0415
     from huracan_spool.pushing.report import Ended, Report  # noqa: PLC0415
     from huracan_spool.spool.directory import SpoolBusy  # noqa: PLC0415
     from huracan_spool.stores.dropbox.sdk_types import load_types_only  # noqa: PLC0415
@@ -79,11 +83,25 @@ def push(
         code, said = stop.NOPERM, f"{error.filename}: not permitted; run it as the daemon's user"
     except OSError as error:
         code, said = stop.TEMPFAIL, f"{error}; {_GOES_ON}"
+    except Exception:  # noqa: BLE001 - the command's top level
+        structlog.get_logger().exception("internal_error")
+        code, said = stop.SOFTWARE, f"a defect: please report it with the line above; {_GOES_ON}"
     report.ended_because = said or None
     _show(report, settings.archive.path, as_json=as_json)
     if said:
         raise stop.Stop(said, code)
     raise SystemExit(_code(report))
+
+
+def _check_user(state_dir: Path) -> None:
+    """What root makes there the daemon's user could not use, and the next push is likely to be his."""
+    if os.geteuid() != 0 or not state_dir.exists() or (owner := state_dir.stat().st_uid) == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"'#{owner}'"
+    raise stop.Stop(f"{state_dir} is not root's: sudo -u {name} huracan-spool push", stop.NOPERM)
 
 
 def _code(report: Report) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -54,6 +55,7 @@ class Through:
         self._clock = tools.activity.monotonic
         self._kick = asyncio.Event()
         self._waiting = self._calls = 0
+        self._under_way: dict[str, str | None] = {}  # the reason of whoever waits to try again
         self._pauses = Pauses(
             tools.store,
             tools.ledger,
@@ -69,7 +71,8 @@ class Through:
             return paused.reason
         if frozen := self._rate.frozen:
             return f"Dropbox asks to wait {max(1.0, frozen.until - self._clock()):.0f} s: {frozen.reason}"
-        return None
+        reasons = list(self._under_way.values())
+        return reasons[0] if reasons and all(reasons) else None
 
     async def get(self, work: Callable[[bool], Awaitable[T]]) -> T:
         """What `work` returns, which is told whether it is done again.
@@ -82,7 +85,8 @@ class Through:
             name = await self._admitted()
             arrived = self._arrived()
             try:
-                result = await work(again)
+                with self._noted(name, None):
+                    result = await work(again)
             except NeedsPerson as error:
                 raise _ended(str(error), error.hint) from error
             except Unreachable as error:
@@ -93,7 +97,8 @@ class Through:
                 if isinstance(error, Refused) or tries >= TRIES:
                     raise
                 wish = error.retry_after if isinstance(error, TryAgain) else None
-                await self._sleep(max(self._run_delay(tries), wish or 0.0))
+                with self._noted(name, str(error)):
+                    await self._sleep(max(self._run_delay(tries), wish or 0.0))
             except sqlite3.Error as error:
                 raise Ended(f"the state directory can't be used: {error}", "free some space", End.LATER) from error
             except BaseException:
@@ -135,6 +140,14 @@ class Through:
         name = str(self._calls)
         self._pauses.started(name)
         return name
+
+    @contextmanager
+    def _noted(self, name: str, waits_because: str | None) -> Iterator[None]:
+        self._under_way[name] = waits_because
+        try:
+            yield
+        finally:
+            del self._under_way[name]
 
     def _tried(self, name: str, *, store_used: bool) -> None:
         self._pauses.tried(name, store_used=store_used)
