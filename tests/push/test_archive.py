@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from in_process import ANY, tools
 
 from huracan_spool import layout
 from huracan_spool.content_hash import content_hash
-from huracan_spool.emulator import Emulator, EmulatorOptions
+from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
 from huracan_spool.manifest import Kind, parse_symbol
 from huracan_spool.pushing.archive import ArchivedRun, Broken, Day, Extent, Wanted, days, extent, look_at
 from huracan_spool.pushing.push import SECOND_LOOK, Push
@@ -24,6 +25,7 @@ from huracan_spool.pushing.reading import plan
 from huracan_spool.pushing.report import Report
 from huracan_spool.record import MAX_RECORD_BYTES
 from support.runs import Run, make_run
+from support.waiting import within
 
 RECORD = "model/model_metadata.json"
 
@@ -105,6 +107,26 @@ async def test_a_run_that_is_being_added_is_looked_at_again(tmp_path: Path) -> N
         await through.run()
         assert bytes_in(emulator) == bytes_below(tmp_path / "Huracan")
     assert ([each.run for each in report.pushed], report.broken) == ([run.name], [])
+
+
+async def test_a_file_that_is_written_to_before_it_is_sent_breaks_its_run_alone(tmp_path: Path) -> None:
+    """An archive is not to be written to; if somebody does, Dropbox gets nothing that the record does not say."""
+    spoilt, good = make_run(), make_run(0, symbol="BTC/USDT")
+    await archive(tmp_path / "Huracan", [spoilt, good])
+    metrics = tmp_path / "Huracan" / layout.TRAINING / "2025-11-12/SOL-USDT/metrics/training_metrics.json"
+    report = Report()
+    async with Emulator(EmulatorOptions(https=None)) as emulator, tools(tmp_path, emulator) as used:
+        held = emulator.faults.add(Fault(route="files/upload_session/start_batch", kind="hold"))
+        pushing = asyncio.create_task(Push(used, tmp_path / "Huracan", ANY, report).run())
+        await within(held.reached.wait(), "the first call that is about bytes")
+        metrics.write_bytes(metrics.read_bytes()[::-1])
+        held.release()
+        await within(pushing, "the push")
+
+        assert [each.run for each in report.pushed] == [good.name]
+        [broken] = report.broken
+        assert (broken.run, broken.reason.startswith("metrics/training_metrics.json: ")) == (spoilt.name, True)
+        assert not [path for path in emulator.tree() if "SOL-USDT" in path]
 
 
 async def test_of_two_records_of_one_run_the_one_that_counts_for_everybody_is_sent(tmp_path: Path) -> None:

@@ -122,6 +122,18 @@ def _answered(emulator: Emulator) -> int:
     return sum(call.route == APPEND and call.status == 200 for call in emulator.calls)
 
 
+def test_an_account_that_can_t_be_listed_ends_it_for_now(tmp_path: Path) -> None:
+    async def work(emulator: Emulator) -> None:
+        await archive(tmp_path / "Huracan", [make_run()])
+        emulator.faults.add(Fault(route="files/list_folder", kind="error", tag="brand_new", times=None))
+        async with a_push(tmp_path, emulator) as (push, _):
+            _, ended = await ran(push)
+        assert isinstance(ended, Ended)
+        assert (ended.end, "brand_new" in str(ended)) == (End.LATER, True)
+
+    with_emulator(tmp_path, work)
+
+
 def test_what_dropbox_asks_to_wait_is_shown_with_its_reason(tmp_path: Path) -> None:
     async def work(emulator: Emulator) -> None:
         await archive(tmp_path / "Huracan", [make_run()])

@@ -14,7 +14,7 @@ from huracan_spool.errors import Refused, Rejected, StoreError
 from huracan_spool.pushing.account import Account, There
 from huracan_spool.pushing.archive import ArchivedRun, Broken, Day, Extent, Wanted, days, extent, look_at
 from huracan_spool.pushing.reading import plan
-from huracan_spool.pushing.report import Problem, Pushed, Report
+from huracan_spool.pushing.report import End, Ended, Problem, Pushed, Report
 from huracan_spool.pushing.through import Sleep, Through, Tools
 from huracan_spool.record import RunKey
 from huracan_spool.stores.base import PlannedRun, Stored
@@ -59,8 +59,14 @@ class Push:
         self._account = Account(self._tools.api, self._tools.app_folder, found.dates, found.symbols)
         self._days = days(self._root, self._wanted)
         async with alongside(self._through.probes()), alongside(self._through.watch()):
-            await self._through.get(lambda _: self._account.look())
+            await self._look_at_account()
             await all_done(self._work() for _ in range(min(found.days, _days_side_by_side())))
+
+    async def _look_at_account(self) -> None:
+        try:
+            await self._through.get(lambda _: self._account.look())
+        except StoreError as error:
+            raise Ended(str(error), error.hint, End.LATER) from error
 
     async def _work(self) -> None:
         while (day := await self._next_day()) is not None:
