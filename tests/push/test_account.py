@@ -13,7 +13,7 @@ from huracan_spool import layout
 from huracan_spool.emulator import Emulator, EmulatorOptions
 from huracan_spool.pushing.account import Account, Area, Seen, TooLong
 from huracan_spool.pushing.archive import ArchivedRun, Day, Wanted, days, look_at
-from support.runs import make_run
+from support.runs import Run, make_run
 
 HASH = "ab" * 32
 PLACE = "/Huracan/models/training/2025-11-12/SOL-USDT/metrics/training_metrics.json"
@@ -103,8 +103,8 @@ def _listings(emulator: Emulator, since: int) -> int:
     return sum(call.route.startswith("files/list_folder") for call in emulator.calls[since:])
 
 
-async def _archived(root: Path) -> tuple[Day, ArchivedRun]:
-    await archive(root, [make_run()])
+async def _archived(root: Path, this: Run | None = None) -> tuple[Day, ArchivedRun]:
+    await archive(root, [this or make_run()])
     [day] = days(root, Wanted())
     [run] = look_at(day).runs
     return day, run
@@ -137,8 +137,9 @@ async def test_any_file_that_is_not_right_there_makes_it_incomplete(tmp_path: Pa
 
 
 async def test_the_shared_candles_may_have_their_other_name(tmp_path: Path) -> None:
-    day, run = await _archived(tmp_path / "Huracan")
-    plain, other = planned(make_run(), "train-07").shared_candles()
+    this = make_run()
+    day, run = await _archived(tmp_path / "Huracan", this)
+    plain, other = planned(this, "train-07").shared_candles()
     async with Emulator(EmulatorOptions(https=None)) as emulator, tools(tmp_path, emulator) as used:
         for path, data in bytes_below(tmp_path / "Huracan").items():
             emulator.put(path.replace(plain, other), data)

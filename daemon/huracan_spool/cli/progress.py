@@ -57,6 +57,8 @@ class Shown:
         return f"[{'=' * full}{' ' * (_BAR - full)}]"
 
     def _state(self, now: float) -> str:
+        if self._push.asks_account:
+            return f"{self._push.extent.days} folders; asking what the account has"
         report, sent = self._report, self._activity.totals.bytes_sent
         return (
             f"{self._push.days_done} of {self._push.extent.days} folders, {len(report.pushed)} runs pushed, "

@@ -61,36 +61,42 @@ def push(
         raise stop.Stop("not logged in: huracan-spool auth login", stop.CONFIG)
     _check_user(settings.state_dir)
     log_to_stderr(settings)
+    from huracan_spool.pushing.archive import Wanted  # noqa: PLC0415 - with what follows it takes long to load
+    from huracan_spool.pushing.report import Report  # noqa: PLC0415
+
+    report = Report(dry_run=dry_run)
+    code, report.ended_because = _attempt(settings, Wanted(symbol, since, until), report)
+    _show(report, settings.archive.path, as_json=as_json)
+    if report.ended_because:
+        raise stop.Stop(report.ended_because, code)
+    raise SystemExit(code)
+
+
+def _attempt(settings: Settings, wanted: Wanted, report: Report) -> tuple[int, str | None]:
+    """The exit code; and why it ended before everything was looked at, if it did."""
     import structlog  # noqa: PLC0415 - with what follows it takes long to load
 
-    from huracan_spool.pushing.archive import Wanted  # noqa: PLC0415
-    from huracan_spool.pushing.report import Ended, Report  # noqa: PLC0415
+    from huracan_spool.pushing.report import Ended  # noqa: PLC0415
     from huracan_spool.spool.directory import SpoolBusy  # noqa: PLC0415
     from huracan_spool.stores.dropbox.sdk_types import load_types_only  # noqa: PLC0415
 
     load_types_only()
-    report = Report(dry_run=dry_run)
-    code, said = 0, ""
     try:
-        asyncio.run(_push(settings, Wanted(symbol, since, until), report))
+        asyncio.run(_push(settings, wanted, report))
     except _Signalled as signalled:
-        code, said = signalled.code, f"stopped by {signalled.name}; {_GOES_ON}"
+        return signalled.code, f"stopped by {signalled.name}; {_GOES_ON}"
     except Ended as ended:
-        code, said = _code_of(ended), _what_to_do(ended)
+        return _code_of(ended), "\n".join(filter(None, (str(ended), ended.hint, _GOES_ON)))
     except SpoolBusy as error:
-        code, said = stop.TEMPFAIL, f"another push is under way: {error}"
+        return stop.TEMPFAIL, f"another push is under way: {error}"
     except PermissionError as error:
-        code, said = stop.NOPERM, f"{error.filename}: not permitted; run it as the daemon's user"
+        return stop.NOPERM, f"{error.filename}: not permitted; run it as the daemon's user"
     except OSError as error:
-        code, said = stop.TEMPFAIL, f"{error}; {_GOES_ON}"
+        return stop.TEMPFAIL, f"{error}; {_GOES_ON}"
     except Exception:  # noqa: BLE001 - the command's top level
         structlog.get_logger().exception("internal_error")
-        code, said = stop.SOFTWARE, f"a defect: please report it with the line above; {_GOES_ON}"
-    report.ended_because = said or None
-    _show(report, settings.archive.path, as_json=as_json)
-    if said:
-        raise stop.Stop(said, code)
-    raise SystemExit(_code(report))
+        return stop.SOFTWARE, f"a defect: please report it with the line above; {_GOES_ON}"
+    return _code(report), None
 
 
 def _check_user(state_dir: Path) -> None:
@@ -115,10 +121,6 @@ def _code_of(ended: Ended) -> int:
 
     codes = {End.UNREACHABLE: stop.UNAVAILABLE, End.NOT_PERMITTED: stop.NOPERM, End.LATER: stop.TEMPFAIL}
     return codes[ended.end]
-
-
-def _what_to_do(ended: Ended) -> str:
-    return "\n".join(filter(None, (str(ended), ended.hint, _GOES_ON)))
 
 
 class _Signalled(Exception):

@@ -46,6 +46,7 @@ class Push:
         self._under_way = Budget(BYTES_UNDER_WAY)
         self.extent = Extent(0, 0, 0)
         self.days_done = 0
+        self.asks_account = False
 
     def waits_because(self) -> str | None:
         """Why nothing moves just now, if that has a reason."""
@@ -63,10 +64,12 @@ class Push:
             await all_done(self._work() for _ in range(min(found.days, _days_side_by_side())))
 
     async def _look_at_account(self) -> None:
+        self.asks_account = True
         try:
             await self._through.get(lambda _: self._account.look())
         except StoreError as error:
             raise Ended(str(error), error.hint, End.LATER) from error
+        self.asks_account = False
 
     async def _work(self) -> None:
         while (day := await self._next_day()) is not None:
