@@ -97,14 +97,14 @@ async def test_a_run_that_is_being_added_is_looked_at_again(tmp_path: Path) -> N
     (day.path / "model/model.bin").rename(aside)
 
     async def sleep(seconds: float) -> None:
-        if seconds == SECOND_LOOK:
+        if seconds != SECOND_LOOK:
+            await asyncio.sleep(seconds)
+        else:
             aside.rename(day.path / "model/model.bin")
 
     report = Report()
     async with Emulator(EmulatorOptions(https=None)) as emulator, tools(tmp_path, emulator) as used:
-        through = Push(used, tmp_path / "Huracan", ANY, report)
-        through._sleep = sleep
-        await through.run()
+        await Push(used, tmp_path / "Huracan", ANY, report, sleep).run()
         assert bytes_in(emulator) == bytes_below(tmp_path / "Huracan")
     assert ([each.run for each in report.pushed], report.broken) == ([run.name], [])
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from archives import archive, bytes_below, bytes_in
-from in_process import a_push
+from in_process import ANY, a_push, tools
 
+from huracan_spool.cli.progress import Shown
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
 from huracan_spool.pushing.push import Push
-from huracan_spool.pushing.report import End, Ended
+from huracan_spool.pushing.report import End, Ended, Report
+from huracan_spool.threads import alongside
 from support.logbook import logs_apart, open_book
 from support.runs import make_run
 from support.virtual_time import in_virtual_time, now
@@ -89,6 +91,28 @@ def test_an_outage_in_the_middle_is_waited_out(tmp_path: Path, route: str) -> No
         assert bytes_in(emulator) == bytes_below(tmp_path / "Huracan")
 
     with_emulator(tmp_path, work)
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(emulator: Emulator) -> None:
+        await archive(tmp_path / "Huracan", [make_run()])
+        outage = emulator.faults.add(Fault(route=FINISH, kind="refuse", times=None))
+        asyncio.get_running_loop().call_later(100.0, emulator.faults.remove, outage.number)
+        async with tools(tmp_path / "state", emulator) as used:
+            report = Report()
+            push = Push(used, tmp_path / "Huracan", ANY, report)
+            async with alongside(Shown(push, report, used.activity).keep_up()):
+                await push.run()
+                await asyncio.sleep(2.0)
+
+    with_emulator(tmp_path, work)
+    out, lines = capsys.readouterr()
+    assert out == ""
+    assert 3 <= len(lines.splitlines()) < 9
+    assert "waits: " in lines
+    assert lines.splitlines()[-1].startswith("1 of 1 folders, 1 runs pushed, 0 there already, 0 broken, ")
 
 
 def test_as_long_as_a_large_file_gets_on_nobody_gives_up(tmp_path: Path) -> None:
