@@ -8,14 +8,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # importing `typing` for the real one would cost several milliseconds
 if TYPE_CHECKING:
+    from huracan_spool.archive.archive import Archive
     from huracan_spool.producer.export import export_coin_results
     from huracan_spool.producer.run_writer import RunWriter
     from huracan_spool.producer.submission import Submission
 
 __version__ = "0.1.0"
-__all__ = ["RunWriter", "Submission", "export_coin_results"]
+__all__ = ["Archive", "RunWriter", "Submission", "export_coin_results"]
 
 _HOMES = {
+    "Archive": "huracan_spool.archive.archive",
     "RunWriter": "huracan_spool.producer.run_writer",
     "Submission": "huracan_spool.producer.submission",
     "export_coin_results": "huracan_spool.producer.export",

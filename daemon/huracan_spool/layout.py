@@ -31,6 +31,7 @@ _CANDLES = re.compile(r"data/([A-Z0-9]+(?:_[A-Z0-9]+)*)_([0-9]{8}_[0-9]{6})_cand
 _SHARED = re.compile(
     r"data/candles/([A-Z0-9]+(?:-[A-Z0-9]+)*)/([A-Z0-9_]+)_([0-9]{8}_[0-9]{6})_candles(?:-([0-9a-f]{8}))?\.parquet"
 )
+_LOWER_SHARED = re.compile(r"([a-z0-9_]+)(_[0-9]{8}_[0-9]{6}_candles(?:-[0-9a-f]{8})?\.parquet)")
 
 
 def timestamp(moment: datetime) -> str:
@@ -53,6 +54,11 @@ def place(kind: Kind, symbol: Symbol, trained_at: datetime) -> str:
     """Where a run's artifact lies while the run is the latest of its day."""
     if kind is Kind.CANDLES:
         return f"data/{symbol.prefix}_{timestamp(trained_at)}_candles.parquet"
+    return _PLACES[kind]
+
+
+def place_of(kind: Kind) -> str:
+    """The place of a kind that has the same one in every run: all but the candles."""
     return _PLACES[kind]
 
 
@@ -81,6 +87,18 @@ def canonical(path: str) -> str:
     lower = path.lower()
     candles = re.fullmatch(r"(.*/)?data/([a-z0-9_]+)(_[0-9]{8}_[0-9]{6}_candles\.parquet)", lower)
     return f"{candles[1] or ''}data/{candles[2].upper()}{candles[3]}" if candles else lower
+
+
+def restored(lower: str) -> str:
+    """A path in the tree as this module spells it, from its lower-case form; a stranger's path stays lower."""
+    parts = lower.split("/", 4)
+    match parts:
+        case ["models", "training", day, symbol, rest]:
+            return f"models/training/{day}/{symbol.upper()}/{canonical(rest)}"
+        case ["data", "candles", symbol, file]:
+            if shared := _LOWER_SHARED.fullmatch(file):
+                return f"data/candles/{symbol.upper()}/{shared[1].upper()}{shared[2]}"
+    return lower
 
 
 def shared_candles(symbol: Symbol, trained_at: datetime, digest: str | None = None) -> str:

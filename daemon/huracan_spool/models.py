@@ -31,12 +31,9 @@ def keep_model(models: Path, symbol_folder: str, timestamp: str, model: OpenFile
     folder = open_folder(str(folder_path))
     try:
         with suppress(_Changed), durable_file(folder, name) as target:
-            _copy(model.fd, target)
+            _copy(model.fd, target, drops_pages=model.identity.size > _LARGE)
             if not model.unchanged():
                 raise _Changed
-            if model.identity.size > _LARGE:
-                os.fsync(target)  # what has not been written can't leave the page cache
-                os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
             return folder_path / name
         return None
     finally:
@@ -71,14 +68,25 @@ class _Changed(Exception):
     """Takes the unfinished copy away again."""
 
 
-def _copy(source: int, target: int) -> None:
-    """In the kernel: a reflink where the file system has them, and no detour through this process elsewhere."""
+def _copy(source: int, target: int, *, drops_pages: bool) -> None:
+    """In the kernel: a reflink where the file system has them, and no detour through this process elsewhere.
+
+    Step by step the pages of both leave the cache, so that a model of gigabytes does not push training's data out
+    of it; written first, for what has not been written can't leave.
+    """
     at = 0
+    while copied := _copy_some(source, target, at):
+        if drops_pages:
+            os.fdatasync(target)
+            os.posix_fadvise(target, at, copied, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(source, at, copied, os.POSIX_FADV_DONTNEED)
+        at += copied
+
+
+def _copy_some(source: int, target: int, at: int) -> int:
     try:
-        while copied := os.copy_file_range(source, target, _STEP, at):
-            at += copied
+        return os.copy_file_range(source, target, _STEP, at)
     except OSError as error:
         if error.errno not in _NOT_BETWEEN_THESE:
             raise
-        while copied := os.sendfile(target, source, at, _STEP):
-            at += copied
+    return os.sendfile(target, source, at, _STEP)

@@ -39,6 +39,17 @@ async def all_done(work: Iterable[Awaitable[T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+async def all_done_in_turn(work: Iterable[Awaitable[T]], most: int) -> list[T]:
+    """As `all_done`, `most` at a time."""
+    places = asyncio.Semaphore(most)
+
+    async def placed(each: Awaitable[T]) -> T:
+        async with places:
+            return await each
+
+    return await all_done(placed(each) for each in work)
+
+
 async def both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
     """As `all_done`, for two of different kinds."""
     one, other = await all_done([cast("Awaitable[object]", first), cast("Awaitable[object]", second)])

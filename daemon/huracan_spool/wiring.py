@@ -204,6 +204,18 @@ def for_a_question(settings: Settings) -> AbstractAsyncContextManager[DropboxApi
     )
 
 
+def for_reading(settings: Settings) -> AbstractAsyncContextManager[DropboxApi]:
+    """The API for those who fetch runs: as patient as the daemon, without its limit of bandwidth for uploads."""
+    retry = settings.retry
+    return open_dropbox(
+        transport_options(settings),
+        _credentials(settings),
+        rate=CallRate(settings.upload.calls_per_second),
+        bandwidth=Bandwidth(None),
+        retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=random.Random()),  # noqa: S311
+    )
+
+
 def transport_options(settings: Settings) -> TransportOptions:
     dropbox = settings.dropbox
     return TransportOptions(

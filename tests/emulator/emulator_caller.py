@@ -15,8 +15,12 @@ from huracan_spool.emulator import Emulator
 @dataclass(frozen=True)
 class Answer:
     status: int
-    text: str
+    data: bytes
     headers: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return self.data.decode()
 
     @property
     def value(self) -> Any:
@@ -43,7 +47,7 @@ class Caller:
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
         ) as response:
-            return Answer(response.status, await response.text(), dict(response.headers))
+            return Answer(response.status, await response.read(), dict(response.headers))
 
     async def rpc(self, route: str, arg: Any) -> Answer:
         headers = {**self.authorisation, "Content-Type": "application/json"}
@@ -60,13 +64,11 @@ class Caller:
     async def put(self, path: str, body: bytes = b"bytes", **commit: Any) -> Any:
         return (await self.upload("files/upload", {"path": path, **commit}, body)).value
 
-    async def download(self, path: str, headers: dict[str, str] | None = None) -> Answer:
-        return await self.send(
-            "POST",
-            "/2/files/download",
-            None,
-            {**self.authorisation, "Dropbox-API-Arg": json.dumps({"path": path}), **(headers or {})},
-        )
+    async def download(
+        self, path: str, headers: dict[str, str] | None = None, route: str = "files/download", method: str = "POST"
+    ) -> Answer:
+        arg = {"Dropbox-API-Arg": json.dumps({"path": path})}
+        return await self.send(method, f"/2/{route}", None, {**self.authorisation, **arg, **(headers or {})})
 
     async def started(self, **arg: Any) -> str:
         answer = await self.upload("files/upload_session/start", arg)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -78,6 +80,32 @@ def listing(dbx: dropbox.Dropbox) -> Any:
     return names
 
 
+def downloads(dbx: dropbox.Dropbox) -> Any:
+    dbx.files_upload(DATA, "/d/model/big")
+    metadata, whole = dbx.files_download("/d/model/big")
+    with tempfile.NamedTemporaryFile() as file:
+        dbx.files_download_to_file(file.name, "/d/model/big")
+        saved = content_hash(file.read())
+        result = dbx.files_download_zip_to_file(file.name, "/D")
+        with zipfile.ZipFile(file.name) as archive:
+            zipped = {name: content_hash(archive.read(name)) for name in archive.namelist()}
+    return [
+        content_hash(whole.content) == saved == metadata.content_hash,
+        result.metadata.path_display,
+        list(zipped),
+        zipped["d/model/big"] == metadata.content_hash,
+    ]
+
+
+def longpoll(dbx: dropbox.Dropbox) -> Any:
+    cursor = dbx.files_list_folder_get_latest_cursor("").cursor
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(dbx.files_list_folder_longpoll, cursor)
+        dbx.files_upload(b"x", "/new")
+        changes = waiting.result().changes
+    return [changes, [entry.name for entry in dbx.files_list_folder_continue(cursor).entries]]
+
+
 def relocation(dbx: dropbox.Dropbox) -> Any:
     dbx.files_upload(b"x", "/a")
     copies = [files.RelocationPath("/a", "/b"), files.RelocationPath("/none", "/c")]
@@ -100,6 +128,7 @@ def errors(dbx: dropbox.Dropbox) -> Any:
         lambda: dbx.files_get_metadata("/none"),
         lambda: dbx.files_get_metadata("/"),
         lambda: dbx.files_upload_session_append_v2(b"x", cursor("none", 0)),
+        lambda: dbx.files_download_zip("/none"),
         lambda: dropbox.Dropbox("unknown", session=dbx._session).check_user(),
     ):
         try:

@@ -25,9 +25,15 @@ class StandingTime:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         wake = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.now + seconds, next(self._numbers), wake))
+        sleeper = (self.now + seconds, next(self._numbers), wake)
+        heapq.heappush(self._sleepers, sleeper)
         self._more.set()
-        await wake
+        try:
+            await wake
+        except asyncio.CancelledError:
+            self._sleepers.remove(sleeper)
+            heapq.heapify(self._sleepers)
+            raise
 
     async def sleeping(self, count: int) -> None:
         while len(self._sleepers) < count:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dropbox import files
 
 from huracan_spool.emulator import EmulatorOptions
 from huracan_spool.emulator.account import Account
@@ -18,6 +18,25 @@ from huracan_spool.emulator.nodes import File, files_below, path_lower, walk
 from huracan_spool.emulator.writing import Commit
 
 NAMES = ("a", "B", "c")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_mirror_by_cursor_equals_the_tree_whatever_happens_between_its_pages(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    account = Account(EmulatorOptions(), Blobs(tmp_path, 1000))
+    for _ in range(30):
+        disturb(account, chance)
+    mirror: dict[str, str] = {}
+    page = account.listings.first(account.listings.order("", recursive=True, include_deleted=False, limit=2))
+    for _ in range(30):
+        for entry in page.entries:
+            apply(mirror, json.loads(entry))
+        disturb(account, chance)
+        page = account.listings.following(page.cursor)
+    page = follow(account, mirror, page)
+    follow(account, mirror, account.listings.following(page.cursor))
+
+    assert mirror == {path_lower(node): node.id for node in walk(account.tree.root) if node.parent}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -34,28 +53,25 @@ def test_a_mirror_by_cursor_equals_the_tree(tmp_path: Path, seed: int) -> None:
 
         nodes = {path_lower(node): node.id for node in walk(account.tree.root) if node.parent}
         assert mirror == nodes
+    assert account.tree.files == len(list(files_below(account.tree.root)))
     assert account.tree.used == sum(file.revision.content.size for file in files_below(account.tree.root))
 
 
 def follow(account: Account, mirror: dict[str, str], page: Page) -> Page:
     for entry in page.entries:
-        apply(mirror, entry)
-    while page.has_more:
-        page = account.listings.following(page.cursor)
-        for entry in page.entries:
-            apply(mirror, entry)
-    return page
+        apply(mirror, json.loads(entry))
+    return follow(account, mirror, account.listings.following(page.cursor)) if page.has_more else page
 
 
 def apply(mirror: dict[str, str], entry: Any) -> None:
     """As Dropbox's documentation tells a client to: a file or a deletion takes what was below it along."""
-    if not isinstance(entry, files.FolderMetadata):
-        for path in [path for path in mirror if path.startswith(f"{entry.path_lower}/")]:
+    if entry[".tag"] != "folder":
+        for path in [path for path in mirror if path.startswith(f"{entry['path_lower']}/")]:
             del mirror[path]
-    if isinstance(entry, files.DeletedMetadata):
-        mirror.pop(entry.path_lower, None)
+    if entry[".tag"] == "deleted":
+        mirror.pop(entry["path_lower"], None)
     else:
-        mirror[entry.path_lower] = entry.id
+        mirror[entry["path_lower"]] = entry["id"]
 
 
 def disturb(account: Account, chance: random.Random) -> None:

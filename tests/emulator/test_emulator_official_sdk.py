@@ -14,6 +14,7 @@ import pytest
 from huracan_spool.emulator import Emulator
 
 SCENARIOS = Path(__file__).with_name("sdk_scenarios.py")
+HOSTS = ("DROPBOX_API_HOST", "DROPBOX_API_CONTENT_HOST", "DROPBOX_API_NOTIFY_HOST")
 # Old bug of requests: these win over the CA that the client was given.
 DISTURBING = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 
@@ -26,8 +27,13 @@ DISTURBING = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
         ("concurrent", True),
         ("batches", [[True, True], True, True]),
         ("listing", ["/d", "/d/a", "/d/b", "/d/c"]),
+        ("downloads", [True, "/d", ["d/", "d/model/", "d/model/big"], True]),
+        ("longpoll", [True, ["new"]]),
         ("relocation", [True, [True, False], "/sub/b", "FileMetadata"]),
-        ("errors", [["ApiError", 32], ["BadInputError", 32], ["ApiError", 32], ["AuthError", 32]]),
+        (
+            "errors",
+            [["ApiError", 32], ["BadInputError", 32], ["ApiError", 32], ["ApiError", 32], ["AuthError", 32]],
+        ),
         ("refresh", ["hello", 0]),
     ],
 )
@@ -43,7 +49,7 @@ async def test_the_official_sdk(emulator: Emulator, scenario: str, seen: Any) ->
         emulator.access_token,
         emulator.refresh_token,
         emulator.app_key,
-        env={**environment, "DROPBOX_API_HOST": host, "DROPBOX_API_CONTENT_HOST": host},
+        env={**environment, **dict.fromkeys(HOSTS, host)},
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()

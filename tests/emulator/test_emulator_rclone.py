@@ -105,6 +105,21 @@ async def test_rclone_reads_a_part(rclone: Rclone, emulator: Emulator) -> None:
     assert await rclone.run("cat", "--offset", "3", "--count", "4", "dbx:a.txt") == "3456"
 
 
+async def test_rclone_reads_a_large_file_in_parts_at_once(
+    rclone: Rclone, emulator: Emulator, tmp_path: Path
+) -> None:
+    data = random.Random(3).randbytes(20 * 1024 * 1024 + 321)
+    emulator.put("/big/model.bin", data)
+    how = ("--multi-thread-cutoff", "8M", "--multi-thread-streams", "3", "--multi-thread-chunk-size", "4M")
+
+    await rclone.run("copy", "dbx:big", str(tmp_path / "back"), *how)
+
+    downloads = [call for call in emulator.calls if call.route == "files/download"]
+    assert contents(tmp_path / "back") == {"model.bin": data}
+    assert [call.status for call in downloads] == [206] * 6
+    assert sum(call.sent for call in downloads) == len(data)
+
+
 async def test_rclone_moves_copies_and_deletes(rclone: Rclone, emulator: Emulator) -> None:
     emulator.put("/a/one.txt", b"1")
     await rclone.run("moveto", "dbx:a/one.txt", "dbx:b/two.txt")

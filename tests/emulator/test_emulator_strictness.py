@@ -45,6 +45,7 @@ CREATED = {**AUTH, **OCTETS}
         ("POST", LIST + "/continue", {**AUTH, **JSON}, b'{"cursor":"x"}', 400, 'Invalid "cursor" parameter'),
         ("POST", "/2/files/get_metadata", {**AUTH, **JSON}, b'{"path":""}', 400, "did not match pattern"),
         ("POST", "/2/files/get_metadata", {**AUTH, **JSON}, b'{"path":"/"}', 400, "root folder is unsupported"),
+        ("POST", "/2/files/get_metadata", {**AUTH, **JSON}, b'{"path":"ns:1234567890"}', 400, "root folder is"),
         ("POST", "/2/files/get_metadata", {**AUTH, **JSON}, b'{"path":"/a/"}', 409, "path/malformed_path/"),
         ("POST", UPLOAD, {**CREATED, **ARG, "Content-Type": "application/json"}, b"", 400, "Bad HTTP"),
         (

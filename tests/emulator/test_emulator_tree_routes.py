@@ -124,38 +124,6 @@ async def test_what_was_deleted_is_told_on_request(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "status", "text", "content_range"),
-    [
-        (None, 200, "0123456789", None),
-        ("bytes=2-4", 206, "234", "bytes 2-4/10"),
-        ("bytes=7-", 206, "789", "bytes 7-9/10"),
-        ("bytes=-3", 206, "789", "bytes 7-9/10"),
-        ("bytes=5-99", 206, "56789", "bytes 5-9/10"),
-        ("bytes=10-", 416, "Range Not Satisfiable", "bytes */10"),
-        ("lines=1", 200, "0123456789", None),
-    ],
-)
-async def test_a_download_in_part(
-    caller: Caller, wanted: str | None, status: int, text: str, content_range: str | None
-) -> None:
-    await caller.put("/a", b"0123456789")
-
-    answer = await caller.download("/a", {"Range": wanted} if wanted else None)
-
-    assert (answer.status, answer.text, answer.headers.get("Content-Range")) == (status, text, content_range)
-
-
-async def test_a_download_describes_the_file_in_its_headers(caller: Caller) -> None:
-    value = await caller.put("/caf\u00e9\x01", b"x")
-
-    answer = await caller.download("/caf\u00e9\x01")
-
-    assert answer.headers["Dropbox-API-Result"].isascii()
-    assert f'"rev": "{value["rev"]}"' in answer.headers["Dropbox-API-Result"]
-    assert answer.headers["Etag"] == f'W/"{value["rev"]}"'
-
-
-@pytest.mark.parametrize(
     ("route", "arg", "error"),
     [
         ("copy_v2", {"from_path": "/none", "to_path": "/c"}, within("from_lookup", NOT_FOUND)),
@@ -191,6 +159,16 @@ async def test_a_move_keeps_the_id_and_a_copy_does_not(caller: Caller) -> None:
     assert moved["metadata"]["rev"] != value["rev"]
     assert copied["metadata"]["id"] != value["id"]
     assert list(caller.emulator.tree()) == ["/c", "/New/b.txt"]
+
+
+async def test_what_a_file_was_before_it_moved_stays_readable(caller: Caller) -> None:
+    value = await caller.put("/a.txt", b"x")
+    await caller.rpc("files/move_v2", {"from_path": "/a.txt", "to_path": "/b.txt"})
+    await caller.rpc("files/delete_v2", {"path": "/b.txt"})
+
+    before = (await caller.rpc("files/get_metadata", {"path": f"rev:{value['rev']}"})).value
+
+    assert {name: each for name, each in before.items() if name != ".tag"} == value
 
 
 async def test_a_folder_moves_with_all_that_is_in_it(caller: Caller) -> None:

@@ -12,6 +12,7 @@ from emulator_caller import Answer, Caller
 from standing_time import StandingTime
 
 from huracan_spool.emulator import PROFILES, Emulator, EmulatorOptions, WanProfile
+from huracan_spool.emulator.delivery import PIECE_BYTES
 from huracan_spool.emulator.wan import SLACK_SECONDS
 
 
@@ -42,8 +43,10 @@ async def test_an_upload_takes_latency_body_and_hold(far: Caller, time: Standing
     answer = await time.until(far.upload("files/upload", {"path": "/a"}, b"x" * 1024))
 
     [record] = far.emulator.calls
-    assert time.slept == pytest.approx([1.0 - SLACK_SECONDS, 0.45, 0.305])
-    assert answer.headers["X-Server-Response-Time"] == str(int(sum(time.slept) * 1000))
+    *thinking, sending = time.slept
+    assert thinking == pytest.approx([1.0 - SLACK_SECONDS, 0.45, 0.305])
+    assert sending == pytest.approx(record.sent / 1024 - SLACK_SECONDS)
+    assert answer.headers["X-Server-Response-Time"] == str(int(sum(thinking) * 1000))
     assert (answer.status, record.lock_wait) == (200, 0.0)
 
 
@@ -53,6 +56,26 @@ async def test_a_download_is_as_slow(far: Caller, time: StandingTime) -> None:
     answer = await time.until(far.download("/a"))
 
     assert (answer.text, time.slept) == ("x" * 1024, pytest.approx([1.0 - SLACK_SECONDS]))
+
+
+@pytest.mark.options(wan=WanProfile(content_call=0.45, rpc_call=0.15, total_rate=PIECE_BYTES / 0.1))
+@pytest.mark.parametrize("call", ["files/download", "files/download_zip", "files/list_folder"])
+async def test_an_answer_comes_piece_by_piece(far: Caller, time: StandingTime, call: str) -> None:
+    """So no connection holds the line for longer than the others, whatever it asks for."""
+    for number in range(600):
+        far.emulator.put(f"/d/{number}", b"x" * 512)
+    far.emulator.put("/d/big", b"x" * (3 * PIECE_BYTES - 7))
+    if call == "files/list_folder":
+        await time.until(far.rpc(call, {"path": "/d", "limit": 2000}))
+    else:
+        await time.until(far.download("/d/big" if call == "files/download" else "/d", route=call))
+
+    [record] = far.emulator.calls
+    server_time, *pieces = time.slept
+    assert server_time == pytest.approx(0.15 if call == "files/list_folder" else 0.45)
+    assert pieces[1:-1] == pytest.approx([0.1] * (len(pieces) - 2))
+    assert max(pieces) < 0.1001
+    assert sum(pieces) == pytest.approx(0.1 * record.sent / PIECE_BYTES - SLACK_SECONDS)
 
 
 @pytest.mark.options(wan=PROFILES["link"])

@@ -1,4 +1,4 @@
-"""All cells, or a part of them: `matrix.py [--only TEXT] [--sample N] [--processes N]`.
+"""All cells, or a part of them: `matrix.py [--only TEXT] [--sample N] [--from N] [--processes N]`.
 
 Which calls there are is found by playing each scenario without faults. Prints what went wrong, and the number of
 cells for each route and class of fault.
@@ -91,11 +91,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="cells whose text has this")
     parser.add_argument("--sample", type=int, help="so many cells, drawn with a fixed seed")
+    parser.add_argument(
+        "--from", type=int, default=0, dest="first", help="leave out so many, which went well before"
+    )
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     cells = [cell for cell in all_cells(reference_calls()) if options.only in str(cell)]
     if options.sample is not None:
         cells = random.Random(1).sample(cells, min(options.sample, len(cells)))
+    cells = cells[options.first :]
     parts = [cells[at : at + PART] for at in range(0, len(cells), PART)]
     began, done, bad, failed, calls = time.monotonic(), 0, 0, 0, 0
     by_class: Counter[tuple[str, str]] = Counter()

@@ -24,6 +24,11 @@ async def eventually(look: Callable[[], T | None], what: object, deadline: float
         raise AssertionError(f"not within {deadline:.0f} s: {what}") from None
 
 
+def eventually_sync(look: Callable[[], T | None], deadline: float = DEADLINE) -> T:
+    """As `eventually`, for plain code."""
+    return asyncio.run(eventually(look, look, deadline))
+
+
 async def within(waiting: Awaitable[T], what: object, deadline: float = DEADLINE) -> T:
     try:
         async with asyncio.timeout(deadline):

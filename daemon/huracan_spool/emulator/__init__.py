@@ -11,6 +11,7 @@ from huracan_spool.emulator.calls import CallRecord
 from huracan_spool.emulator.emulator import Emulator
 from huracan_spool.emulator.faults import ActiveFault, Fault, Faults
 from huracan_spool.emulator.options import ALL_SCOPES, EmulatorOptions
+from huracan_spool.emulator.planting import Plant
 from huracan_spool.emulator.view import FileView
 from huracan_spool.emulator.wan_profile import PROFILES, WanProfile, parse_profile
 
@@ -24,6 +25,7 @@ __all__ = [
     "Fault",
     "Faults",
     "FileView",
+    "Plant",
     "WanProfile",
     "Write",
     "parse_profile",

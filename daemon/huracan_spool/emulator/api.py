@@ -8,20 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from dropbox import auth, common, stone_serializers
+from dropbox import auth, common
 
 from huracan_spool.emulator import (
     arguments,
+    downloads,
     replies,
+    routes_longpoll,
     routes_reading,
     routes_relocation,
     routes_upload,
     routes_upload_batch,
     routes_users,
+    routes_zip,
 )
 from huracan_spool.emulator.account import MAX_BODY_BYTES, Account
 from huracan_spool.emulator.blobs import Received
-from huracan_spool.emulator.endpoint import Call, Download, Endpoint
+from huracan_spool.emulator.endpoint import Call, Download, Encoded, Endpoint, ZipDownload
 from huracan_spool.emulator.exchange import Exchange
 from huracan_spool.emulator.failures import (
     AuthFailure,
@@ -34,16 +37,23 @@ from huracan_spool.emulator.failures import (
     RouteFailure,
 )
 from huracan_spool.emulator.pacing import CallRate
-from huracan_spool.emulator.replies import ContentRange, Reply
+from huracan_spool.emulator.replies import Reply
 from huracan_spool.emulator.wan import Wan
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     endpoint.name: endpoint
-    for routes in (routes_upload, routes_upload_batch, routes_reading, routes_relocation, routes_users)
+    for routes in (
+        routes_upload,
+        routes_upload_batch,
+        routes_reading,
+        routes_longpoll,
+        routes_relocation,
+        routes_users,
+        routes_zip,
+    )
     for endpoint in routes.ENDPOINTS
 }
 DROPBOX_HOST = re.compile(r"(?P<name>[a-z]+)\.dropboxapi\.com(:\d+)?")
-BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Api:
@@ -77,6 +87,8 @@ class Api:
         size = _batch_size(call.arg)
         call.failures = exchange.entry_failures(size)
         await self._wan.serve(endpoint.name, endpoint.style, size)
+        if endpoint.wait is not None:
+            await endpoint.wait(self._account, call)
         if not endpoint.locks:
             return self._done(exchange, endpoint, call)
         await self._lock(exchange, call)
@@ -86,12 +98,8 @@ class Api:
             return self._done(exchange, endpoint, call)
 
     def _admit(self, request: web.Request, endpoint: Endpoint) -> str:
-        """Everything that can be said without the argument. Returns the token."""
-        token = arguments.bearer(request.headers)
-        self._account.grants.check(token, endpoint.scope)
-        wait = self._rate.take(self._options.clock())
-        if wait is not None:
-            raise OverRate(wait)
+        """Everything that can be said without the argument. Returns the token, empty where none is taken."""
+        token = self._authorise(request, endpoint)
         arguments.check_selectors(request.headers)
         arguments.check_content_type(
             endpoint,
@@ -101,6 +109,18 @@ class Api:
         )
         if request.headers.get("Transfer-Encoding") and not self._options.chunked_bodies:
             raise BadCall("a body needs a Content-Length")
+        return token
+
+    def _authorise(self, request: web.Request, endpoint: Endpoint) -> str:
+        """Calls are counted against who makes them, so those of nobody are not."""
+        if not endpoint.takes_token:
+            arguments.refuse_authorisation(request.headers)
+            return ""
+        token = arguments.bearer(request.headers)
+        self._account.grants.check(token, endpoint.scope)
+        wait = self._rate.take(self._options.clock())
+        if wait is not None:
+            raise OverRate(wait)
         return token
 
     async def _decoded(self, exchange: Exchange, endpoint: Endpoint, token: str) -> Call:
@@ -138,7 +158,11 @@ class Api:
     def _done(self, exchange: Exchange, endpoint: Endpoint, call: Call) -> Reply:
         result = endpoint.work(self._account, call)
         if isinstance(result, Download):
-            return _download_reply(endpoint, result, exchange.request.headers.get("Range"))
+            return downloads.file_reply(result.file, exchange.request.headers.get("Range"))
+        if isinstance(result, ZipDownload):
+            return downloads.zip_reply(endpoint.route.result_type, result)
+        if isinstance(result, Encoded):
+            return Reply(200, replies.JSON_TYPE, result.text.encode())
         wire = replies.encode(endpoint.route.result_type, result)
         if call.failures and isinstance(wire, dict) and "entries" in wire:
             wire["entries"] = with_failures(wire["entries"], call.failures)
@@ -207,33 +231,3 @@ def _is_host_of(endpoint: Endpoint, host: str) -> bool:
 
 def _methods(endpoint: Endpoint) -> frozenset[str]:
     return frozenset({"POST", "GET"} if endpoint.style == "download" else {"POST"})
-
-
-def _download_reply(endpoint: Endpoint, download: Download, wanted: str | None) -> Reply:
-    size = download.content.size
-    headers = {
-        "Dropbox-API-Result": stone_serializers.json_encode(endpoint.route.result_type, download.metadata),
-        "Accept-Ranges": "bytes",
-        "Etag": f'W/"{download.metadata.rev}"',
-        "Original-Content-Length": str(size),
-    }
-    span = byte_range(wanted, size)
-    if span is None:
-        return Reply(200, "application/octet-stream", ContentRange(download.content, 0, size), headers)
-    start, end = span
-    if start >= end:
-        return replies.text(416, "Range Not Satisfiable", {"Content-Range": f"bytes */{size}"})
-    headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    part = ContentRange(download.content, start, end - start)
-    return Reply(206, "application/octet-stream", part, headers)
-
-
-def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """From and up to; empty when it lies outside, None when the whole is wanted or nothing understood."""
-    match = BYTE_RANGE.fullmatch(header or "")
-    if match is None or not (match[1] or match[2]):
-        return None
-    if not match[1]:
-        return max(0, size - int(match[2])), size
-    last = int(match[2]) if match[2] else size - 1
-    return int(match[1]), min(last + 1, size)

@@ -32,6 +32,12 @@ def bearer(headers: Mapping[str, str]) -> str:
     return token
 
 
+def refuse_authorisation(headers: Mapping[str, str]) -> None:
+    """Whether Dropbox minds a token on a route that takes none is not known; this is the stricter reading."""
+    if "Authorization" in headers:
+        raise BadCall('HTTP header "Authorization": this function takes no authorization')
+
+
 def check_selectors(headers: Mapping[str, str]) -> None:
     """A user's token selects nobody, and this account has one namespace. Raises `PathRootFailure` too."""
     for name in SELECTORS:

@@ -1,4 +1,4 @@
-"""File content on disk: pieces as they arrived, and files as sequences of pieces.
+"""File content on disk, or in memory: pieces as they arrived, and files as sequences of pieces.
 
 A file is never copied together. Its content names the pieces that hold its bytes, so committing a session of
 gigabytes moves nothing, and a copy in Dropbox shares the pieces of its source. Pieces are never changed and
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,11 +22,11 @@ READ_BYTES = 1024 * 1024
 THREAD_FROM_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Bytes of one call that nobody changes any more."""
 
-    path: Path
+    source: Path | bytes
     size: int
     hasher: BlockHasher
 
@@ -35,7 +35,7 @@ class Piece:
         return self.hasher.hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """The bytes of one revision of a file."""
 
@@ -55,14 +55,14 @@ class Content:
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         return b"".join(self.chunks(start, length))
 
-    def chunks(self, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def chunks(self, start: int = 0, length: int | None = None, piece_bytes: int = READ_BYTES) -> Generator[bytes]:
         wanted = self.size - start if length is None else length
         for piece in self.pieces:
             if start >= piece.size:
                 start -= piece.size
                 continue
             taken = min(piece.size - start, wanted)
-            yield from _file_chunks(piece.path, start, taken)
+            yield from _chunks(piece.source, start, taken, piece_bytes)
             start, wanted = 0, wanted - taken
 
     def open(self) -> BinaryIO:
@@ -102,6 +102,13 @@ class Blobs:
         writer = self.writer()
         writer.write(data)
         return writer.end()
+
+    @staticmethod
+    def hold(data: bytes) -> Piece:
+        """A piece that takes no file: for hundreds of thousands of small ones, or bytes that many files share."""
+        hasher = BlockHasher()
+        hasher.update(data)
+        return Piece(data, len(data), hasher)
 
     def writer(self) -> _PieceWriter:
         return _PieceWriter(self._directory / f"{next(self._numbers):08d}")
@@ -203,10 +210,10 @@ class _ContentReader(io.RawIOBase):
         return len(taken)
 
 
-def _file_chunks(path: Path, start: int, length: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _chunks(source: Path | bytes, start: int, length: int, piece_bytes: int) -> Iterator[bytes]:
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         file.seek(start)
         while length > 0:
-            chunk = file.read(min(READ_BYTES, length))
+            chunk = file.read(min(piece_bytes, length))
             length -= len(chunk)
             yield chunk

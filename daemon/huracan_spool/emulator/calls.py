@@ -15,9 +15,9 @@ PATH_FIELDS = frozenset({"path", "from_path", "to_path", "paths"})
 class CallRecord:
     """`status` is None while the call runs, and stays so when its connection was cut.
 
-    `received` counts body bytes. `paths` are those the argument names, in its order. `lock_wait` is how many
-    seconds passed until the call had the write lock, or was refused it; None when the call did not get that far or
-    its route does not lock.
+    `received` counts body bytes, `sent` those of the answer. `paths` are those the argument names, in its order.
+    `lock_wait` is how many seconds passed until the call had the write lock, or was refused it; None when the call
+    did not get that far or its route does not lock.
     """
 
     number: int
@@ -26,6 +26,7 @@ class CallRecord:
     ended: float | None = None
     status: int | None = None
     received: int = 0
+    sent: int = 0
     lock_wait: float | None = None
     argument: Any = None
     paths: tuple[str, ...] = ()

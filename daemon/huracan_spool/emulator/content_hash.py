@@ -15,6 +15,8 @@ class BlockHasher:
     nothing when its pieces are whole numbers of blocks.
     """
 
+    __slots__ = ("_block", "_block_bytes", "_digests")
+
     def __init__(self) -> None:
         self._digests = bytearray()
         self._block = hashlib.sha256()

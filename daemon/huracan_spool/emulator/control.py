@@ -12,7 +12,6 @@ from aiohttp import web
 from huracan_spool.emulator.account import Account
 from huracan_spool.emulator.calls import CallRecord, Totals
 from huracan_spool.emulator.faults import ActiveFault, Fault, Faults
-from huracan_spool.emulator.nodes import files_below
 from huracan_spool.emulator.view import tree_view
 
 POLL_SECONDS = 0.01
@@ -77,17 +76,15 @@ class Control:
         """With `?files=N&within=SECONDS` answers when there are N files, and at the latest then."""
         wanted, options = int(request.query.get("files", 0)), self._account.options
         end = options.clock() + float(request.query.get("within", 0))
-        files, writes = self._count_files(), len(self._account.writes)
-        while files < wanted and options.clock() < end:
+        while self._account.tree.files < wanted and options.clock() < end:
             await options.sleep(POLL_SECONDS)
-            if len(self._account.writes) > writes:
-                files, writes = self._count_files(), len(self._account.writes)
         return web.json_response(
-            {**dataclasses.asdict(Totals.of(self._calls)), "files": files, "at": options.clock()}
+            {
+                **dataclasses.asdict(Totals.of(self._calls)),
+                "files": self._account.tree.files,
+                "at": options.clock(),
+            }
         )
-
-    def _count_files(self) -> int:
-        return sum(1 for _ in files_below(self._account.tree.root))
 
     async def list_writes(self, _: web.Request) -> web.Response:
         return web.json_response([dataclasses.asdict(write) for write in self._account.writes])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from huracan_spool.emulator.exchange import Exchange
 from huracan_spool.emulator.faults import Faults
 from huracan_spool.emulator.oauth import OAuth
 from huracan_spool.emulator.options import EmulatorOptions
+from huracan_spool.emulator.planting import Plant, plant
 from huracan_spool.emulator.replies import Reply
 from huracan_spool.emulator.view import FileView, tree_view
 from huracan_spool.emulator.wan import Wan
@@ -117,6 +119,15 @@ class Emulator:
         """A file that somebody else put there, replacing what was. Raises `WriteFailure`."""
         order = Commit(path, "overwrite", None, False, False, client_modified)  # noqa: FBT003 - as in CommitInfo
         self._account.commit("put", order, Content.of([self._blobs.store(data)]))
+
+    def plant(self, plants: Iterable[Plant]) -> None:
+        """Files that were there before anybody looked, by the hundred thousand if need be.
+
+        They are held in memory, equal ones once. Neither `writes` nor cursors that were given out already tell of
+        them. Raises `WriteFailure`.
+        """
+        self._closing.callback(gc.unfreeze)
+        plant(self._account.tree, plants, self._account.date())
 
     async def _start(self, directory: Path) -> None:
         self._directory = directory

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from huracan_spool.emulator.account import Account
-from huracan_spool.emulator.blobs import Content, Received
+from huracan_spool.emulator.blobs import Received
 from huracan_spool.emulator.failures import EntryFailure, RouteFailure
+from huracan_spool.emulator.nodes import File
 
 Entry = TypeVar("Entry")
 
@@ -39,21 +40,36 @@ class Call:
 
 @dataclass(frozen=True)
 class Download:
-    """The result of the one route that answers with bytes."""
+    """A file's bytes, as the result of a route."""
 
-    metadata: Any
-    content: Content
+    file: File
+
+
+@dataclass(frozen=True)
+class ZipDownload:
+    """A zip, as the result of a route: what describes it, and how its bytes are made."""
+
+    result: Any
+    chunks: Callable[[], Generator[bytes]]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A result that is JSON already."""
+
+    text: str
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`locks` says that the route takes the namespace's write lock."""
+    """`locks` says that the route takes the namespace's write lock. `wait` comes before the work."""
 
     namespace: str
     route: Any
     scope: str | None
     work: Callable[[Account, Call], Any]
     locks: bool = False
+    wait: Callable[[Account, Call], Awaitable[None]] | None = None
 
     @property
     def name(self) -> str:
@@ -74,6 +90,10 @@ class Endpoint:
     @property
     def style(self) -> str:
         return str(self.route.attrs["style"])
+
+    @property
+    def takes_token(self) -> bool:
+        return str(self.route.attrs["auth"]) != "noauth"
 
     def failure(self, tag: str) -> RouteFailure:
         """A void tag of the route's own union."""

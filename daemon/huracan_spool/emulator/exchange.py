@@ -13,6 +13,7 @@ from aiohttp import web
 from huracan_spool.emulator import replies
 from huracan_spool.emulator.arguments import ARG_HEADER
 from huracan_spool.emulator.calls import CallRecord
+from huracan_spool.emulator.delivery import ConnectionCut, Delivery
 from huracan_spool.emulator.failures import EntryFailure
 from huracan_spool.emulator.faults import ActiveFault, Fault
 from huracan_spool.emulator.options import EmulatorOptions
@@ -21,10 +22,6 @@ from huracan_spool.emulator.wan import Wan
 
 # Linger for zero seconds: closing sends RST instead of FIN, and throws away what is still unsent.
 NO_LINGER = struct.pack("ii", 1, 0)
-
-
-class ConnectionCut(Exception):
-    """A fault ends the connection here."""
 
 
 class Exchange:
@@ -131,22 +128,8 @@ class Exchange:
 
     async def _send(self, reply: Reply) -> web.StreamResponse:
         self.record.status = reply.status
-        truncation = self._fault("truncate")
-        headers = self._headers(reply)
-        if truncation is None and isinstance(reply.body, bytes):
-            return web.Response(status=reply.status, body=reply.body, headers=headers)
-        response = web.StreamResponse(status=reply.status, headers=headers)
-        response.content_length = reply.size
-        await response.prepare(self.request)
-        left = reply.size if truncation is None else truncation.after_bytes
-        for chunk in reply.chunks():
-            await self._wan.download(self.request.transport, len(chunk[:left]))
-            await response.write(chunk[:left])
-            left -= len(chunk[:left])
-        if truncation is not None and self.request.transport is not None:
-            # What was written goes out before the FIN.
-            self.request.transport.close()
-        return response
+        delivery = Delivery(self.request, self.record, self._striking, self._wan, self._options.sleep)
+        return await delivery.send(reply, self._headers(reply))
 
     def _headers(self, reply: Reply) -> dict[str, str]:
         elapsed_ms = int((self._options.clock() - self.record.started) * 1000)

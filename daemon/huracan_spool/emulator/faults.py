@@ -22,6 +22,8 @@ Kind = Literal[
     "delay",  # wait `seconds`
     "hold",  # wait until released
     "truncate",  # take effect, and break the reply off after `after_bytes`
+    "reset_mid_reply",  # take effect, send `after_bytes` of the reply, then reset
+    "stall",  # take effect, send `after_bytes` of the reply, and the rest after `seconds`
     "wrong_content_type",  # take effect, and declare the answer as `content_type`
     "html",  # 200 with a page
     "wrong_json",  # 200 with JSON that is no answer of any route

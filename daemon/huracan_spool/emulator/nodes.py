@@ -12,7 +12,7 @@ from huracan_spool.emulator.blobs import Content
 from huracan_spool.emulator.paths import key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Revision:
     """What a file held at one time."""
 
@@ -22,7 +22,7 @@ class Revision:
     server_modified: datetime
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class File:
     id: str
     name: str
@@ -30,7 +30,7 @@ class File:
     revision: Revision
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Folder:
     id: str
     name: str

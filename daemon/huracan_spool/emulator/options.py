@@ -34,6 +34,9 @@ class EmulatorOptions:
     lock_hold: float = 0.0
     page_entries: int = 500
     job_polls: int = 1
+    zip_max_entries: int = 10_000
+    zip_max_bytes: int = 20 * 10**9
+    zip_max_file_bytes: int = 4 * 10**9
     wan: WanProfile = field(default_factory=WanProfile)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -61,6 +64,14 @@ class EmulatorOptions:
     """Whether a body without a Content-Length is taken."""
     download_content_type: bool = False
     """Whether a download may declare a Content-Type."""
+    zip_folder_entries: bool = True
+    """Whether a zip names its folders too, beside the files in them."""
+    zip_deflates: bool = False
+    """Whether what is in a zip is deflated."""
+    longpoll_jitter: float = 0.0
+    """How much longer than asked for a longpoll waits; Dropbox says up to 90."""
+    longpoll_backoff: int | None = None
+    """How long every longpoll tells its caller to wait before the next."""
     malformed_token_status: Literal[400, 401] = 400
     invalid_client_status: Literal[400, 401] = 400
     header_bytes: int = 256 * 1024

@@ -57,6 +57,8 @@ def parse(path: str) -> Address:
 
 def key(name: str) -> str:
     """The name by which Dropbox compares: lower case one code point at a time, so the length stays."""
+    if name.isascii():
+        return name.lower()
     return "".join(_lower(character) for character in unicodedata.normalize("NFC", name))
 
 

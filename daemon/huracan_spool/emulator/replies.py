@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dropbox import stone_serializers
-
-from huracan_spool.emulator.blobs import Content
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -18,28 +16,29 @@ HTML_TYPE = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class ContentRange:
-    content: Content
-    start: int
-    length: int
+class Stream:
+    """A body that is made while it is sent. `size` None is known at its end."""
+
+    chunks: Callable[[], Generator[bytes]]
+    size: int | None
 
 
 @dataclass(frozen=True)
 class Reply:
     status: int
     content_type: str
-    body: bytes | ContentRange
+    body: bytes | Stream
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def size(self) -> int:
-        return len(self.body) if isinstance(self.body, bytes) else self.body.length
+    def size(self) -> int | None:
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes]:
         if isinstance(self.body, bytes):
             yield self.body
         else:
-            yield from self.body.content.chunks(self.body.start, self.body.length)
+            yield from self.body.chunks()
 
     def with_headers(self, headers: Mapping[str, str]) -> Reply:
         return replace(self, headers={**self.headers, **headers})

@@ -6,26 +6,27 @@ from typing import Any
 
 from dropbox import files
 
-from huracan_spool.emulator import metadata, paths
+from huracan_spool.emulator import entries, metadata, paths
 from huracan_spool.emulator.account import Account
-from huracan_spool.emulator.endpoint import Call, Download, Endpoint
+from huracan_spool.emulator.endpoint import Call, Download, Encoded, Endpoint
 from huracan_spool.emulator.failures import BadCall, LookupFailure, RouteFailure
 from huracan_spool.emulator.listing import Page
-from huracan_spool.emulator.nodes import File, Node
+from huracan_spool.emulator.nodes import File, Node, path_display, path_lower
 from huracan_spool.emulator.paths import MalformedPath
 
 
 def get_metadata(account: Account, call: Call) -> Any:
     path = call.arg.path
-    if path == "/":
-        raise BadCall("request body: path: The root folder is unsupported.")
     try:
-        return metadata.of(_read(account, path))
+        node = account.tree.root if path == "/" else _read(account, path)
     except LookupFailure as failure:
         deleted = _deleted(account, path) if call.arg.include_deleted else None
         if deleted is None:
             raise RouteFailure(files.GetMetadataError.path(failure.error)) from failure
         return deleted
+    if node is account.tree.root:
+        raise BadCall("request body: path: The root folder is unsupported.")
+    return Encoded(entries.entry(node, path_lower(node), path_display(node)))
 
 
 def download(account: Account, call: Call) -> Download:
@@ -36,7 +37,7 @@ def download(account: Account, call: Call) -> Download:
             raise LookupFailure(files.LookupError.not_file)  # noqa: TRY301 - one error value for both
     except LookupFailure as failure:
         raise RouteFailure(files.DownloadError.path(failure.error)) from failure
-    return Download(metadata.of_file(node), node.revision.content)
+    return Download(node)
 
 
 def list_folder(account: Account, call: Call) -> Any:
@@ -65,7 +66,7 @@ def list_folder_continue(account: Account, call: Call) -> Any:
 
 def _read(account: Account, path: str) -> Node:
     if path.startswith("rev:"):
-        return account.tree.past(path.removeprefix("rev:")).file
+        return account.tree.revision(path.removeprefix("rev:"))
     return account.tree.find_path(path)
 
 
@@ -89,8 +90,8 @@ def _order(account: Account, arg: Any) -> Any:
     )
 
 
-def _result(page: Page) -> Any:
-    return files.ListFolderResult(entries=list(page.entries), cursor=page.cursor, has_more=page.has_more)
+def _result(page: Page) -> Encoded:
+    return Encoded(entries.result(page.entries, page.cursor, has_more=page.has_more))
 
 
 def _endpoint(name: str, work: Any, scope: str = "files.metadata.read") -> Endpoint:

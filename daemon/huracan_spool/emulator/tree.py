@@ -10,6 +10,7 @@ from dropbox import files
 from huracan_spool.emulator import paths
 from huracan_spool.emulator.blobs import Content
 from huracan_spool.emulator.failures import LookupFailure, WriteFailure
+from huracan_spool.emulator.journal import Journal
 from huracan_spool.emulator.nodes import (
     File,
     Folder,
@@ -38,25 +39,19 @@ class Place:
         return replace(self, name=name, occupant=occupant)
 
 
-@dataclass(frozen=True)
-class PastFile:
-    """A file at one revision, and the path it had then."""
-
-    file: File
-    revision: Revision
-
-
 class Tree:
-    """Case-insensitive and case-preserving; `used` is the sum of the current files' bytes."""
+    """Case-insensitive and case-preserving. `files` is how many there are, `used` the sum of their bytes."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
         self.root = Folder(id="", name="")
+        self.files = 0
         self.used = 0
-        self.journal: list[str] = []
+        self.journal = Journal()
         self.deleted: dict[str, str] = {}
         self._by_id: dict[str, Node] = {}
-        self._past: dict[str, PastFile] = {}
+        # The file itself as long as the revision is its current one, then what it was.
+        self._revisions: dict[str, File] = {}
         self._identities = Identities()
 
     def find(self, address: Address) -> Node:
@@ -74,11 +69,12 @@ class Tree:
         except MalformedPath as error:
             raise LookupFailure.malformed() from error
 
-    def past(self, rev: str) -> PastFile:
-        past = self._past.get(rev)
-        if past is None:
+    def revision(self, rev: str) -> File:
+        """The file as it was at a revision, with the name and the place it had then."""
+        file = self._revisions.get(rev)
+        if file is None:
             raise LookupFailure(files.LookupError.not_found)
-        return past
+        return file
 
     def place(self, path: str) -> Place:
         """Where a write to `path` goes. Raises `WriteFailure`."""
@@ -99,6 +95,7 @@ class Tree:
     def replace_content(self, file: File, content: Content, modified: datetime, now: datetime) -> None:
         """A new revision; the id and the name stay."""
         self.used += content.size - file.revision.content.size
+        self._keep_revision(file)
         file.revision = self._revision(content, modified, now)
         self._remember(file)
 
@@ -106,6 +103,21 @@ class Tree:
         parent = self._make_missing(place)
         folder = Folder(self._identities.new_id(), place.name, parent)
         self._attach(folder)
+        return folder
+
+    def plant_file(
+        self, folder: Folder, key: str, name: str, content: Content, modified: datetime, now: datetime
+    ) -> None:
+        """A file that no journal tells of, at a free place. Its name and key belong together."""
+        file = File(self._identities.new_id(), name, folder, self._revision(content, modified, now))
+        self.used += content.size
+        self.files += 1
+        self._revisions[file.revision.rev] = file
+        self._plant(file, folder, key)
+
+    def plant_folder(self, parent: Folder, key: str, name: str) -> Folder:
+        folder = Folder(self._identities.new_id(), name, parent)
+        self._plant(folder, parent, key)
         return folder
 
     def remove(self, node: Node) -> None:
@@ -116,6 +128,8 @@ class Tree:
     def move(self, node: Node, place: Place, now: datetime) -> None:
         """Ids stay; files get new revs."""
         self.remove(node)
+        for file in files_below(node):
+            self._keep_revision(file)
         node.parent = self._make_missing(place)
         node.name = place.name
         for file in files_below(node):
@@ -177,7 +191,18 @@ class Tree:
         for each in walk(node):
             self._by_id[each.id] = each
             self._remember(each)
-        self.used += sum(file.revision.content.size for file in files_below(node))
+        self._count(node, 1)
+
+    def _count(self, node: Node, sign: int) -> None:
+        for file in files_below(node):
+            self.used += sign * file.revision.content.size
+            self.files += sign
+
+    def _plant(self, node: Node, parent: Folder, key: str) -> None:
+        parent.children[key] = node
+        self._by_id[node.id] = node
+        if self.deleted:
+            self.deleted.pop(path_lower(node), None)
 
     def _detach(self, node: Node) -> None:
         if node.parent is None:
@@ -187,14 +212,18 @@ class Tree:
             # Each one: a folder may be back under the same name before anybody asks.
             self.journal.append(path_lower(each))
             del self._by_id[each.id]
-        self.used -= sum(file.revision.content.size for file in files_below(node))
+        self._count(node, -1)
 
     def _remember(self, node: Node) -> None:
         lowered = path_lower(node)
         self.journal.append(lowered)
         self.deleted.pop(lowered, None)
         if isinstance(node, File):
-            self._past[node.revision.rev] = PastFile(replace(node), node.revision)
+            self._revisions[node.revision.rev] = node
+
+    def _keep_revision(self, file: File) -> None:
+        """Before it gets another."""
+        self._revisions[file.revision.rev] = replace(file)
 
     def _revision(self, content: Content, modified: datetime, now: datetime) -> Revision:
         return Revision(self._identities.new_rev(), content, modified, now)

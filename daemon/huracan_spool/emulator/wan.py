@@ -84,6 +84,11 @@ class Wan:
         self._lock = WriteLock(profile.lock_wait)
         self._connections: WeakKeyDictionary[asyncio.BaseTransport, _Connection] = WeakKeyDictionary()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether bytes take time."""
+        return self.profile.connection_rate is not None or self.profile.total_rate is not None
+
     async def arrive(self, transport: asyncio.BaseTransport | None) -> None:
         """The first byte of a request and that of its answer on their way; on a new connection its set-up too."""
         connection = self._connection(transport)
@@ -142,7 +147,7 @@ class Wan:
         if connection is None:
             rate = self.profile.connection_rate
             connection = self._connections[transport] = _Connection(Line(rate), Line(rate))
-            if rate is not None or self.profile.total_rate is not None:
+            if self.is_limited:
                 transport.get_extra_info("socket").setsockopt(
                     socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES
                 )

@@ -91,6 +91,13 @@ def _bytes(text: str) -> int | None:
     return round(float(match[1]) * _BYTES[match[2]]) if match else None
 
 
+def size(text: str) -> int:
+    found = _bytes(text)
+    if found is None:
+        raise NotAccepted("a size such as 500MB or 10GiB")
+    return found
+
+
 def chunk_size(text: str) -> int:
     """Dropbox's concurrent sessions take multiples of 4 MiB, and its requests end at 150 MiB."""
     size = _bytes(text)

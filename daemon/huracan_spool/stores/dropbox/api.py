@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -36,6 +36,7 @@ from huracan_spool.stores.dropbox.classify import (
 )
 from huracan_spool.stores.dropbox.entries import CommitEntry, Cursor, MoveEntry, Piece, RemoteFile
 from huracan_spool.stores.dropbox.following import Followed, Page
+from huracan_spool.stores.dropbox.incoming import Sink
 from huracan_spool.stores.dropbox.listing import Listing
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate
 from huracan_spool.stores.dropbox.reply import Reply
@@ -67,6 +68,14 @@ _FIRST_POLL, _SLOWEST_POLL, _LONGEST_JOB = 0.1, 20.0, 600.0
 NOWHERE = "/huracan-spool-probe"
 
 _log = structlog.get_logger()
+
+
+class ListingPage(NamedTuple):
+    """A page of a listing; the cursor is where the next begins."""
+
+    entries: list[Any]
+    cursor: str
+    has_more: bool
 
 
 class DropboxApi:
@@ -144,12 +153,8 @@ class DropboxApi:
         return Followed(self._page, path, new_listing)
 
     async def _page(self, path: str, cursor: str | None, listing: Listing) -> Page:
-        call = (
-            Call(routes.LIST_FOLDER, {"path": path, "recursive": True, "limit": _PAGE})
-            if cursor is None
-            else Call(routes.LIST_FOLDER_CONTINUE, {"cursor": cursor})
-        )
-        return await self._caller.call(call, partial(_read_page, call.route, listing))
+        route, arg = _listing_call(path, cursor)
+        return await self._caller.call(Call(route, arg), partial(_read_page, route, listing))
 
     async def get_metadata(self, path: str) -> RemoteFile | None:
         """The file at a path or `id:…`; None when there is none, and for a folder."""
@@ -165,6 +170,32 @@ class DropboxApi:
         """A small file's bytes. Raises `Missing`, and `TooBig` beyond `limit` bytes."""
         call = Call(routes.DOWNLOAD, {"path": path_or_id}, longest=limit)
         return await self._caller.call(call, partial(wire.decode_download, routes.DOWNLOAD, limit=limit))
+
+    async def fetch(self, path_or_id: str, sink: Sink, part: tuple[int, int] | None = None) -> None:
+        """A file's bytes into a sink; of a `part`, which is an offset and a length, those alone.
+
+        Raises `Missing`. The sink sees by the status that it gets the whole file nevertheless: 200, not 206.
+        """
+        wanted = None if part is None else f"bytes={part[0]}-{part[0] + part[1] - 1}"
+        call = Call(routes.DOWNLOAD, {"path": path_or_id}, into=sink, part=wanted)
+        await self._caller.call(call, partial(wire.decode_streamed, routes.DOWNLOAD))
+
+    async def fetch_folder(self, path: str, sink: Sink) -> None:
+        """A folder with everything below it as a zip. Raises `Missing`, and `Refused` for what is too much."""
+        call = Call(routes.DOWNLOAD_ZIP, {"path": path}, into=sink)
+        await self._caller.call(call, partial(wire.decode_streamed, routes.DOWNLOAD_ZIP))
+
+    async def changes(self, path: str, cursor: str | None) -> ListingPage:
+        """A page of what is below `path`, or of what changed since the cursor, as the JSON of its entries.
+
+        Raises `CursorReset`, and `Missing` when there is no such folder.
+        """
+        route, arg = _listing_call(path, cursor)
+        page = await self._call(route, arg)
+        entries, following = page.get("entries"), page.get("cursor")
+        if not isinstance(entries, list) or not isinstance(following, str):
+            raise wire.unreadable(route, "a page without entries or cursor")
+        return ListingPage(entries, following, bool(page.get("has_more")))
 
     async def move_batch(self, entries: Sequence[MoveEntry]) -> list[RemoteFile | StoreError]:
         """Moves files; nothing is replaced. Raises `Unknown` when the answer was lost."""
@@ -220,6 +251,12 @@ class DropboxApi:
 
     async def _call(self, route: wire.Route, arg: Mapping[str, Any]) -> Any:
         return await self._caller.call(Call(route, arg), partial(wire.decode, route))
+
+
+def _listing_call(path: str, cursor: str | None) -> tuple[wire.Route, dict[str, Any]]:
+    if cursor is None:
+        return routes.LIST_FOLDER, {"path": path, "recursive": True, "limit": _PAGE}
+    return routes.LIST_FOLDER_CONTINUE, {"cursor": cursor}
 
 
 def _read_page(route: wire.Route, listing: Listing, reply: Reply) -> Page:

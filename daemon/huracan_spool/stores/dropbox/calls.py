@@ -20,8 +20,9 @@ from huracan_spool.retry import CallRetry
 from huracan_spool.stores.dropbox import wire
 from huracan_spool.stores.dropbox.auth import TokenSource
 from huracan_spool.stores.dropbox.body import Body, BytesBody
+from huracan_spool.stores.dropbox.incoming import Sink
 from huracan_spool.stores.dropbox.pacing import CallRate
-from huracan_spool.stores.dropbox.reply import Reply
+from huracan_spool.stores.dropbox.reply import SUCCESSES, Reply
 from huracan_spool.stores.dropbox.transport import Interrupted, Post, Silent, Transport
 from huracan_spool.stores.dropbox.trouble import OutOfOrder, Streaks
 
@@ -41,12 +42,17 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A route with its argument, and the body where the route takes bytes."""
+    """A route with its argument, and the body where the route takes bytes.
+
+    Where it gives bytes, these may go `into` a sink, and `part` be a value of the header Range.
+    """
 
     route: wire.Route
     arg: Mapping[str, Any] | None
     body: Body = field(default_factory=Body)
     longest: int = _LONGEST_RESULT
+    into: Sink | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,7 @@ def outcome_of(end: Reply | StoreError) -> str:
             return "unreachable"
         case StoreError():
             return "interrupted"
-        case Reply(status=HTTPStatus.OK):
+        case Reply(status=status) if status in SUCCESSES:
             return "ok"
         case Reply(status=HTTPStatus.TOO_MANY_REQUESTS):
             return "rate_limited"
@@ -214,7 +220,8 @@ def token_poster(
 def _post(call: Call) -> Post:
     request = wire.encode(call.route, call.arg)
     body = call.body if request.body is None else Body((BytesBody(request.body),))
-    return Post(request.host, request.path, request.headers, body, call.route.patience, call.longest)
+    headers = request.headers if call.part is None else {**request.headers, "Range": call.part}
+    return Post(request.host, request.path, headers, body, call.route.patience, call.longest, call.into)
 
 
 def _fields(error: StoreError) -> dict[str, object]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+SUCCESSES = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)  # the second for a part of a file that was asked for
+
 _LONGEST_TEXT = 300
 _LONGEST_PAUSE = 3600.0
 # What to wait, in seconds, when Dropbox names no time: https://developers.dropbox.com/dbx-performance-guide

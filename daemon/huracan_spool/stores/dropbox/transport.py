@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from http import HTTPStatus
 from types import TracebackType
 from typing import Literal, Self
 
@@ -20,9 +19,10 @@ from huracan_spool import __version__
 from huracan_spool.activity import UNHEARD, Progress
 from huracan_spool.errors import StoreError, TryAgain, Unreachable
 from huracan_spool.stores.dropbox.body import Body
+from huracan_spool.stores.dropbox.incoming import Sink
 from huracan_spool.stores.dropbox.outgoing import Deadline, Outgoing
 from huracan_spool.stores.dropbox.pacing import Bandwidth
-from huracan_spool.stores.dropbox.reply import Reply, printable
+from huracan_spool.stores.dropbox.reply import SUCCESSES, Reply, printable
 from huracan_spool.stores.dropbox.sites import Site, trust
 
 Base = Literal["api", "content", "oauth"]
@@ -66,7 +66,7 @@ class Post:
     """A request without its token.
 
     It fails after `patience` seconds in which nothing moved. Of a success, `longest` bytes are read and one
-    more, which tells that it was longer.
+    more, which tells that it was longer; or all of it goes `into` a sink, and the reply's body is empty.
     """
 
     base: Base
@@ -75,6 +75,7 @@ class Post:
     body: Body
     patience: float
     longest: int
+    into: Sink | None = None
 
 
 class Transport:
@@ -121,7 +122,10 @@ class Transport:
         outgoing = Outgoing(post.body, bandwidth, deadline, self._progress)
         try:
             async with deadline, self._request(post, token, outgoing) as response:
-                ok = response.status == HTTPStatus.OK
+                ok = response.status in SUCCESSES
+                if ok and post.into is not None:
+                    await _stream(response, post.into, deadline)
+                    return _reply(response, b"", token)
                 body = await _read(response, post.longest + 1 if ok else _LONGEST_ERROR, deadline)
                 return _reply(response, body, token)
         except (aiohttp.ClientError, OSError) as error:
@@ -144,6 +148,15 @@ class Transport:
         )
 
 
+async def _stream(response: aiohttp.ClientResponse, sink: Sink, deadline: Deadline) -> None:
+    sink.begin(response.status, _lowered(response))
+    deadline.moved()
+    async for part in response.content.iter_any():
+        deadline.hold()
+        sink.take(part)
+        deadline.moved()
+
+
 async def _read(response: aiohttp.ClientResponse, most: int, deadline: Deadline) -> bytes:
     parts: list[bytes] = []
     left = most
@@ -159,9 +172,13 @@ async def _read(response: aiohttp.ClientResponse, most: int, deadline: Deadline)
 
 def _reply(response: aiohttp.ClientResponse, body: bytes, token: str | None) -> Reply:
     # A text answer may quote the header that it does not like.
-    if token and response.status != HTTPStatus.OK:
+    if token and response.status not in SUCCESSES:
         body = body.replace(token.encode(), b"***")
-    return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+    return Reply(response.status, _lowered(response), body)
+
+
+def _lowered(response: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
 def _failed(error: Exception, site: Site, deadline: Deadline) -> StoreError:

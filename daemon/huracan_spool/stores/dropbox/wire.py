@@ -19,7 +19,7 @@ from dropbox.stone_serializers import json_compat_obj_decode, json_encode
 
 from huracan_spool.errors import Refused, StoreError, TryAgain, Unknown, Unreachable
 from huracan_spool.stores.dropbox import classify
-from huracan_spool.stores.dropbox.reply import Reply, levels, printable, tags_of
+from huracan_spool.stores.dropbox.reply import SUCCESSES, Reply, levels, printable, tags_of
 
 T = TypeVar("T")
 Host = Literal["api", "content"]
@@ -118,6 +118,15 @@ def decode_download(route: Route, reply: Reply, limit: int) -> bytes:
     if size != len(reply.body):
         raise unreadable(route, f"{len(reply.body)} bytes are not the whole file")
     return reply.body
+
+
+def decode_streamed(route: Route, reply: Reply) -> int:
+    """The status of a success whose bytes went into a sink."""
+    if reply.status not in SUCCESSES:
+        raise failure(route, reply)
+    if "dropbox-api-result" not in reply.headers:
+        raise unreadable(route, f"{reply.status} without Dropbox-API-Result")
+    return reply.status
 
 
 def read_file(metadata: Mapping[str, Any]) -> Any:

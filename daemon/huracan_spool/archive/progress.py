@@ -1,0 +1,80 @@
+"""How far something is, for whoever waits for it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Protocol, TextIO
+
+_STEP = 0.1  # seconds between two pictures on a terminal
+_LINE = 10.0  # between two lines in a file
+_WIDTH = 24
+
+
+class Progress(Protocol):
+    """`total` is None while nobody knows it. May be called from any thread, and very often."""
+
+    def update(self, doing: str, done: int, total: int | None, unit: str = "") -> None: ...
+
+    def end(self) -> None:
+        """Nothing more comes of what was told of last."""
+        ...
+
+
+class Silent:
+    def update(self, doing: str, done: int, total: int | None, unit: str = "") -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Told:
+    """On a terminal a bar; elsewhere a line now and then, of what takes long."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream = stream
+        self._bar = stream.isatty()
+        self._doing = ""
+        self._began = self._next = 0.0
+        self._shown = False
+
+    def update(self, doing: str, done: int, total: int | None, unit: str = "") -> None:
+        now = time.monotonic()
+        if doing != self._doing:
+            self.end()
+            self._doing, self._began, self._next = doing, now, now + (_STEP if self._bar else _LINE)
+        if now < self._next:
+            return
+        self._next = now + (_STEP if self._bar else _LINE)
+        text = picture(doing, done, total, unit, now - self._began)
+        self._stream.write(f"\r\x1b[K{text}" if self._bar else f"{text}\n")
+        self._stream.flush()
+        self._shown = self._bar
+
+    def end(self) -> None:
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+        self._doing, self._shown = "", False
+
+
+def picture(doing: str, done: int, total: int | None, unit: str, seconds: float) -> str:
+    amount = _amount(done, unit)
+    if not total:
+        return f"{doing}  {amount}"
+    share = min(1.0, done / total)
+    filled = round(share * _WIDTH)
+    left = seconds * (1 - share) / share if share else 0.0
+    bar = "█" * filled + "░" * (_WIDTH - filled)
+    return f"{doing}  {bar} {share:4.0%}  {amount} of {_amount(total, unit)}  {_duration(left)} left"
+
+
+def _amount(count: int, unit: str) -> str:
+    if unit != "bytes":
+        return f"{count:,}{f' {unit}' if unit else ''}"
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
