@@ -10,7 +10,8 @@ from archives import archive, bytes_below, planned
 from in_process import tools
 
 from huracan_spool import layout
-from huracan_spool.emulator import Emulator, EmulatorOptions
+from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
+from huracan_spool.errors import TryAgain
 from huracan_spool.pushing.account import Account, Area, Seen, TooLong
 from huracan_spool.pushing.archive import ArchivedRun, Day, Wanted, days, look_at
 from support.runs import Run, make_run
@@ -46,7 +47,7 @@ def deleted(path: str) -> dict[str, Any]:
 def seen(*entries: object) -> Seen:
     found = Seen("/Huracan", 10)
     for each in entries:
-        found.apply(each)
+        found.take(each)
     return found
 
 
@@ -80,6 +81,8 @@ def test_a_day_is_begun_by_any_file_in_it() -> None:
 def test_what_can_t_be_read_and_what_is_too_long_is_no_listing() -> None:
     with pytest.raises(ValueError, match="listing"):
         seen("entry")
+    with pytest.raises(ValueError, match="deleted"):
+        seen({".tag": "deleted", "name": "x"})
     with pytest.raises(TooLong):
         seen(*[entry(f"{PLACE}{number}") for number in range(11)])
 
@@ -97,6 +100,23 @@ async def test_a_long_account_is_listed_by_the_parts_that_are_asked_for(tmp_path
                 part = await area.fetch("2025-11-12")
             assert part.has_any_of(Day("2025-11-12", "SOL-USDT", Path()))
             assert _listings(emulator, before) <= calls
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_a_listing_that_must_begin_anew_does_so_a_few_times(tmp_path: Path, times: int) -> None:
+    reset = Fault(route="files/list_folder", kind="error", error={".tag": "reset"}, times=times)
+    async with Emulator(EmulatorOptions(https=None)) as emulator, tools(tmp_path, emulator) as used:
+        emulator.put(PLACE, b"{}")
+        emulator.faults.add(reset)
+        area = Area(used.api, "/Huracan", layout.TRAINING, 1000)
+        if times == 3:
+            with pytest.raises(TryAgain, match="changes faster"):
+                await area.look()
+        else:
+            await area.look()
+            found = area.at_hand("2025-11-12")
+            assert found
+            assert found.has_any_of(Day("2025-11-12", "SOL-USDT", Path()))
 
 
 def _listings(emulator: Emulator, since: int) -> int:

@@ -18,7 +18,7 @@ from in_process import ANY, tools
 from huracan_spool import layout
 from huracan_spool.content_hash import content_hash
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
-from huracan_spool.manifest import Kind, parse_symbol
+from huracan_spool.manifest import Kind
 from huracan_spool.pushing.archive import ArchivedRun, Broken, Day, Extent, Wanted, days, extent, look_at
 from huracan_spool.pushing.push import SECOND_LOOK, Push
 from huracan_spool.pushing.reading import plan
@@ -250,7 +250,7 @@ async def test_names_that_are_no_dates_and_symbols_are_passed_over(tmp_path: Pat
     assert extent(tmp_path, ANY) == Extent(dates=2, symbols=3, days=4)
     empty = next(day for day in days(tmp_path, ANY) if day.symbol == "ETH-USDT")
     assert (look_at(empty).runs, look_at(empty).broken) == ((), {})
-    chosen = Wanted(parse_symbol("sol/usdt"), date(2025, 11, 13), date(2025, 11, 13))
+    chosen = Wanted("SOL-USDT", date(2025, 11, 13), date(2025, 11, 13))
     assert [day.name for day in days(tmp_path, chosen)] == ["2025-11-13/SOL-USDT"]
 
 

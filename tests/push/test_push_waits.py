@@ -112,7 +112,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     assert out == ""
     assert 3 <= len(lines.splitlines()) < 9
     assert "waits: " in lines
-    assert lines.splitlines()[-1].startswith("1 of 1 folders, 1 runs pushed, 0 there already, 0 broken, ")
+    assert lines.splitlines()[-1].startswith("1 of 1 folder, 1 run pushed, 0 there already, 0 broken, ")
 
 
 def test_as_long_as_a_large_file_gets_on_nobody_gives_up(tmp_path: Path) -> None:

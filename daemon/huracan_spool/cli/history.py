@@ -16,8 +16,8 @@ from typing import Self
 import click
 
 from huracan_spool.cli import stop
-from huracan_spool.cli.choosing import date_option, symbol_option
 from huracan_spool.cli.common import config_option, json_option, load_settings
+from huracan_spool.cli.reading import day_of, symbol_folder
 from huracan_spool.codes import Code
 from huracan_spool.errors import Rejected
 from huracan_spool.http.words import duration, size
@@ -69,14 +69,14 @@ class SettledRun:
 
 
 @click.command()
-@symbol_option
-@date_option("--since", "Only runs settled on this UTC date or later.")
+@click.option("--symbol", type=symbol_folder, help="Only runs of this symbol, such as SOL/USDT.")
+@click.option("--since", type=day_of, help="Only runs settled on this date (UTC) or later.")
 @click.option("--failed", is_flag=True, help="Only runs that failed.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="So many at most.")
 @config_option
 @json_option
 def history(
-    symbol: Symbol | None, since: date | None, limit: int, config: Path | None, *, failed: bool, as_json: bool
+    symbol: str | None, since: date | None, limit: int, config: Path | None, *, failed: bool, as_json: bool
 ) -> None:
     """List the runs that were uploaded or failed on this host, newest first.
 
@@ -130,12 +130,12 @@ def _read(folder: int, name: str) -> bytes:
         file.close()
 
 
-def _is_wanted(run: SettledRun, symbol: Symbol | None, since: date | None, *, failed: bool) -> bool:
+def _is_wanted(run: SettledRun, symbol: str | None, since: date | None, *, failed: bool) -> bool:
     if failed and run.code is None:
         return False
     if since is not None and run.settled_at < since.isoformat():
         return False
-    return symbol is None or (run.symbol is not None and Symbol(run.symbol).folder == symbol.folder)
+    return symbol is None or (run.symbol is not None and Symbol(run.symbol).folder == symbol)
 
 
 def _table(runs: Sequence[SettledRun]) -> None:

@@ -9,7 +9,7 @@ import sys
 import click
 
 from huracan_spool.activity import Activity
-from huracan_spool.http.words import rate, size
+from huracan_spool.http.words import number, of, rate, size
 from huracan_spool.pushing.push import Push
 from huracan_spool.pushing.report import Report
 
@@ -57,11 +57,14 @@ class Shown:
         return f"[{'=' * full}{' ' * (_BAR - full)}]"
 
     def _state(self, now: float) -> str:
+        if not self._push.extent.days:
+            return "looking at the archive"
         if self._push.asks_account:
-            return f"{self._push.extent.days} folders; asking what the account has"
+            return f"{of(self._push.extent.days, 'folder', 'folders')}; asking what the account has"
         report, sent = self._report, self._activity.totals.bytes_sent
         return (
-            f"{self._push.days_done} of {self._push.extent.days} folders, {len(report.pushed)} runs pushed, "
-            f"{report.already_there} there already, {len(report.broken)} broken, {size(sent)} sent, "
+            f"{number(self._push.days_done)} of {of(self._push.extent.days, 'folder', 'folders')}, "
+            f"{of(len(report.pushed), 'run', 'runs')} {'checked' if report.dry_run else 'pushed'}, "
+            f"{number(report.already_there)} there already, {len(report.broken)} broken, {size(sent)} sent, "
             f"{rate(self._activity.speed.at(now, sent))}"
         )

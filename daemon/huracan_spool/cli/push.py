@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 import click
 
 from huracan_spool.cli import stop
-from huracan_spool.cli.choosing import date_option, symbol_option
 from huracan_spool.cli.common import config_option, json_option, load_settings, log_to_stderr
-from huracan_spool.manifest import Symbol
+from huracan_spool.cli.reading import since_option, symbol_folder, until_option
 from huracan_spool.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,14 +30,14 @@ _SHOWN = 50  # of a list; --json has all
 
 
 @click.command()
-@symbol_option
-@date_option("--since", "Only runs trained on this UTC date or later.")
-@date_option("--until", "Only runs trained on this UTC date or before.")
+@click.option("--symbol", type=symbol_folder, help="Only runs of this symbol, such as SOL/USDT.")
+@since_option
+@until_option
 @click.option("--dry-run", is_flag=True, help="Send nothing; check all that would be sent.")
 @config_option
 @json_option
 def push(
-    symbol: Symbol | None,
+    symbol: str | None,
     since: date | None,
     until: date | None,
     config: Path | None,

@@ -13,18 +13,21 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from huracan_spool import layout
+from huracan_spool.errors import TryAgain
 from huracan_spool.manifest import Kind
 from huracan_spool.pushing.archive import ArchivedRun, Day
 from huracan_spool.stores.dropbox.api import DropboxApi, RemoteFile
-from huracan_spool.stores.dropbox.listing import Listing
+from huracan_spool.stores.dropbox.classify import CursorReset, Missing, NotAFile
 
 _ENTRIES_A_CALL = 2000
 # A listing's calls follow each other, those of its parts go side by side.
 _CALLS_FOR_A_PART = 0.25
 _CALLS_ANYHOW = 5
 _PARTS_KEPT = 500
+_LISTINGS = 3
 _DAY_DEPTH = 4  # names that lead to a day's folder: models/training/{date}/{SYMBOL}
 
 
@@ -32,22 +35,21 @@ class TooLong(Exception):
     """A listing has more entries than it is worth."""
 
 
-class Seen(Listing):
-    """A listing that can only tell whether a file is there.
+class Seen:
+    """A listing that can only tell whether a file is there, or was there while it was made: nobody deletes files.
 
-    Wrong at most in saying that something is not there: then a run is put, and that looks for itself. What was
-    deleted while the listing was made counts as gone whatever came after.
+    What somebody did delete meanwhile counts as gone, whatever came after. If a file is wrongly taken for absent,
+    its run is put, and that looks for itself.
     """
 
     def __init__(self, root: str, most: float) -> None:
-        super().__init__()
         self._skipped = len(root) + 1
         self._most = most
         self._entries = 0
         self._known: set[bytes] = set()
         self._gone: set[str] = set()
 
-    def apply(self, entry: object) -> None:
+    def take(self, entry: object) -> None:
         """Raises `TooLong`, and `ValueError` for an entry that can't be read."""
         if not isinstance(entry, dict):
             raise ValueError("not an entry of a listing")  # noqa: TRY004 - the input is at fault
@@ -57,7 +59,7 @@ class Seen(Listing):
         if entry.get(".tag") == "file":
             self._note(RemoteFile.from_json(entry))
         elif entry.get(".tag") == "deleted":
-            self._gone.add(self._relative(str(entry.get("path_lower"))))
+            self._gone.add(self._relative(_path_of(entry)))
 
     def has(self, path: str, content_hash: str) -> bool:
         """`path` is relative to the app folder."""
@@ -115,14 +117,29 @@ class Area:
         return seen
 
     async def _seen(self, path: str, most: float) -> Seen:
-        seen = [Seen(self._root, most)]
+        for _ in range(_LISTINGS):
+            seen = Seen(self._root, most)
+            try:
+                await self._list(path, seen)
+            except CursorReset:
+                continue
+            except NotAFile as error:  # an answer to another question
+                raise TryAgain(str(error)) from error
+            except Missing:
+                return Seen(self._root, most)
+            return seen
+        raise TryAgain(f"{path} changes faster than it can be listed")
 
-        def begin_anew() -> Listing:
-            seen[:] = [Seen(self._root, most)]
-            return seen[0]
-
-        await self._api.followed(path, begin_anew).refresh()
-        return seen[0]
+    async def _list(self, path: str, seen: Seen) -> None:
+        cursor, has_more = None, True
+        while has_more:
+            page = await self._api.changes(path, cursor)
+            cursor, has_more = page.cursor, page.has_more
+            try:
+                for entry in page.entries:
+                    seen.take(entry)
+            except ValueError as error:
+                raise TryAgain(f"a listing of {path} can't be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +192,13 @@ class Account:
     async def fetch(self, day: Day) -> There:
         """Raises what a listing raises."""
         return There(day, await self._training.fetch(day.date), await self._candles.fetch(day.symbol))
+
+
+def _path_of(deleted: dict[str, Any]) -> str:
+    path = deleted.get("path_lower")
+    if not isinstance(path, str):
+        raise ValueError("something was deleted, and there is no path that says what")  # noqa: TRY004
+    return path
 
 
 def worth_listing(parts: int) -> float:

@@ -29,9 +29,9 @@ class Broken(HuracanSpoolError):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The runs that are asked for: of one symbol, with training dates from `since` to `until`. None is any."""
+    """The runs that are asked for: in a symbol's folder, trained on dates from `since` to `until`. None is any."""
 
-    symbol: Symbol | None = None
+    symbol: str | None = None
     since: date | None = None
     until: date | None = None
 
@@ -232,4 +232,4 @@ def _is_wanted_symbol(name: str, wanted: Wanted) -> bool:
         is_one = parse_symbol(name).folder == name
     except ValueError:
         return False
-    return is_one and (wanted.symbol is None or wanted.symbol.folder == name)
+    return is_one and wanted.symbol in (None, name)

@@ -148,9 +148,9 @@ class DropboxApi:
         await folder.refresh()
         return folder.listing.files()
 
-    def followed(self, path: str, new_listing: Callable[[], Listing] = Listing) -> Followed:
-        """A folder that is going to be listed often, or whose listing is kept in another form."""
-        return Followed(self._page, path, new_listing)
+    def followed(self, path: str) -> Followed:
+        """A folder that is going to be listed often."""
+        return Followed(self._page, path)
 
     async def _page(self, path: str, cursor: str | None, listing: Listing) -> Page:
         route, arg = _listing_call(path, cursor)

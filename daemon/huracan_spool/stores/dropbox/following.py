@@ -29,16 +29,15 @@ ReadPage = Callable[[str, str | None, Listing], Awaitable[Page]]
 
 
 class Followed:
-    """`listing` is what `refresh` found last; `new_listing` makes the one that every beginning begins with."""
+    """`listing` is what `refresh` found last."""
 
-    def __init__(self, read_page: ReadPage, path: str, new_listing: Callable[[], Listing] = Listing) -> None:
+    def __init__(self, read_page: ReadPage, path: str) -> None:
         self._read_page = read_page
         self._path = path
-        self._new_listing = new_listing
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self.listing = self._new_listing()
+        self.listing = Listing()
         self._cursor: str | None = None
         self._pages = 0  # of the round that is under way
 
