@@ -38,12 +38,13 @@ class Field(NamedTuple):
         return (self.name, *self.also)
 
 
+_CANDLE_TIMES = ("timestamp", "time", "datetime", "date", "open_time")
 EXIT_REASONS = ("TAKE_PROFIT", "STOP_LOSS", "TIMEOUT", "MODEL_SIGNAL")
 DIRECTIONS = ("LONG", "SHORT")
 
 CANDLE_COLUMNS = (
     # The pipeline writes `timestamp` in milliseconds since 1970 and the same moment as `ts`.
-    Field("ts", TIME, "UTC", "the candle's opening", required=True, also=("timestamp", "time", "datetime", "date")),
+    Field("ts", TIME, "UTC", "the candle's opening", required=True, also=_CANDLE_TIMES),
     Field("open", NUMBER, QUOTE, "first price", required=True),
     Field("high", NUMBER, QUOTE, "highest price", required=True),
     Field("low", NUMBER, QUOTE, "lowest price", required=True),
@@ -110,6 +111,20 @@ FEATURES = (
     Field("granger_causality_enabled", BOOLEAN, "", "causality between symbols"),
     Field("regime_prediction_enabled", BOOLEAN, "", "prediction of market regimes"),
 )
+
+_UNITS_BY_SIZE = ((10**11, "s"), (10**14, "ms"), (10**17, "us"))  # each until the year 5138
+
+
+def places(fields: tuple[Field, ...], names: list[str]) -> dict[str, int]:
+    """Where the columns are that `fields` tell of: by our name, the position in `names`."""
+    known = {field.name: next((each for each in field.names if each in names), None) for field in fields}
+    return {name: names.index(found) for name, found in known.items() if found is not None}
+
+
+def unit_of_times(largest: int) -> str:
+    """What whole numbers since 1970 count, told by the largest of them: `s`, `ms`, `us` or `ns`."""
+    return next((unit for limit, unit in _UNITS_BY_SIZE if abs(largest) < limit), "ns")
+
 
 _JSON_TYPES: dict[str, dict[str, Any]] = {
     INTEGER: {"type": ["integer", "null"]},

@@ -7,7 +7,7 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import structlog
 
 from huracan_spool import __version__
 from huracan_spool.activity import Activity
+from huracan_spool.connecting import credentials_of, transport_options
 from huracan_spool.http.surface import NoSurface, Surface, Tcp
 from huracan_spool.http.view import View
 from huracan_spool.inspecting import Inspector
@@ -26,19 +27,17 @@ from huracan_spool.pipeline import Pipeline, PipelineOptions
 from huracan_spool.pushing.through import Tools
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
 from huracan_spool.service import Service, ServiceOptions
-from huracan_spool.settings import Secret, Settings
+from huracan_spool.settings import Settings
 from huracan_spool.settings import Timetable as TimetableSetting
 from huracan_spool.spool.directory import open_spool, take_lock
 from huracan_spool.spool.files import open_folder
 from huracan_spool.spool.pending import Pending
 from huracan_spool.standing import Standing
 from huracan_spool.stores.base import Store
-from huracan_spool.stores.dropbox.api import DropboxApi, open_dropbox
-from huracan_spool.stores.dropbox.auth import Credentials
+from huracan_spool.stores.dropbox.api import open_dropbox
 from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate, Timetable
 from huracan_spool.stores.dropbox.store import DropboxStore
-from huracan_spool.stores.dropbox.transport import TransportOptions
 from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
@@ -153,8 +152,13 @@ async def _dropbox(
     rng = random.Random()  # noqa: S311
     connection = open_dropbox(
         transport_options(settings),
+<<<<<<< HEAD
         _credentials(settings),
         rate=rate,
+=======
+        credentials_of(settings),
+        rate=CallRate(upload.calls_per_second),
+>>>>>>> main
         bandwidth=Bandwidth(_bandwidth(upload.bandwidth_limit)),
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
         progress=activity,
@@ -191,55 +195,6 @@ async def for_pushing(settings: Settings, activity: Activity) -> AsyncIterator[T
             readers=settings.upload.workers,
             run_delay=partial(run_backoff, first=retry.run_first, maximum=retry.run_max, rng=rng),
         )
-
-
-def for_a_question(settings: Settings) -> AbstractAsyncContextManager[DropboxApi]:
-    """The API for a command that asks something and says so at once when it gets no answer."""
-    return open_dropbox(
-        transport_options(settings),
-        _credentials(settings),
-        rate=CallRate(settings.upload.calls_per_second),
-        bandwidth=Bandwidth(None),
-        retry=CallRetry(first=0.2, maximum=1.0, attempts=2, rng=random.Random()),  # noqa: S311
-    )
-
-
-def for_reading(settings: Settings) -> AbstractAsyncContextManager[DropboxApi]:
-    """The API for those who fetch runs: as patient as the daemon, without its limit of bandwidth for uploads."""
-    retry = settings.retry
-    return open_dropbox(
-        transport_options(settings),
-        _credentials(settings),
-        rate=CallRate(settings.upload.calls_per_second),
-        bandwidth=Bandwidth(None),
-        retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=random.Random()),  # noqa: S311
-    )
-
-
-def transport_options(settings: Settings) -> TransportOptions:
-    dropbox = settings.dropbox
-    return TransportOptions(
-        api_url=dropbox.api_url,
-        content_url=dropbox.content_url,
-        oauth_url=dropbox.oauth_url,
-        ca_file=str(dropbox.ca_file) if dropbox.ca_file else None,
-        connections=settings.upload.connections,
-        user_agent=f"huracan-spool/{__version__}",
-    )
-
-
-def _credentials(settings: Settings) -> Credentials:
-    dropbox = settings.dropbox
-    return Credentials(
-        access_token=_reveal(dropbox.access_token),
-        refresh_token=_reveal(dropbox.refresh_token),
-        app_key=_reveal(dropbox.app_key),
-        app_secret=_reveal(dropbox.app_secret),
-    )
-
-
-def _reveal(secret: Secret | None) -> str | None:
-    return secret.reveal() if secret else None
 
 
 def _bandwidth(setting: TimetableSetting) -> Timetable:

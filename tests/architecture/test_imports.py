@@ -54,13 +54,20 @@ NEVER_IMPORTS = [
     ("service", {"stores.local", "stores.dropbox", "settings"}, set()),
     ("pushing", DAEMON | {"stores.local", "emulator", "http", "inspection"}, set()),
     ("http", DAEMON | {"stores"}, set()),
+<<<<<<< HEAD
     # The commands use the same words for numbers as the page does.
     ("", {"http"}, {"http", "wiring", "cli"}),
     ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli"}),
     ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli"}),
+=======
+    ("", {"http"}, {"http", "wiring"}),
+    ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
+    ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli", "archive.opening"}),
+>>>>>>> main
     ("", {"doctor"}, {"doctor", "cli"}),
     ("", {"cli"}, {"cli", "__main__"}),
     ("", {"emulator"}, {"emulator", "cli.emulator", "demo"}),
+    ("", {"archive"}, {"archive", "cli"}),
 ]
 
 HOMES = {
@@ -71,19 +78,35 @@ HOMES = {
     "trustme": {"emulator"},
     "watchdog": {"watcher"},
     "tenacity": {"retry"},
+<<<<<<< HEAD
     # pipeline, service, http.view and pushing.through catch its errors
     "sqlite3": {
         *("ledger", "doctor", "ledger_file", "spool.index", "pauses"),
         *("pipeline", "service", "http.view", "pushing.through"),
+=======
+    # pipeline, service and http.view catch its errors
+    "sqlite3": {
+        "archive.index",
+        "ledger",
+        "doctor",
+        "ledger_file",
+        "spool.index",
+        "pauses",
+        "pipeline",
+        "service",
+        "http.view",
+>>>>>>> main
     },
     "yaml": {"settings"},
     "click": {"cli"},
     "rich": {"cli"},
-    "polars": {"samples", "inspection"},
-    "pyarrow": {"samples", "inspection"},
+    "polars": {"samples", "inspection", "archive", "cli.runs"},
+    "altair": {"archive.report"},
+    "vl_convert": {"archive.report.rendering"},
+    "pyarrow": {"samples", "inspection", "archive"},
     "structlog": {""},
 }
-HEAVY = {"polars", "pyarrow"}
+HEAVY = {"polars", "pyarrow", "altair", "vl_convert"}
 
 
 @dataclass(frozen=True)
@@ -208,10 +231,10 @@ def test_each_library_has_its_home() -> None:
 
 
 def test_data_frames_are_loaded_where_they_are_used() -> None:
-    """At the head of a file only in inspection, which runs in a process of its own."""
+    """At the head of a file only where the daemon is not: in inspection, a process of its own, and the archive."""
     at_once = {each.importer for each in imports() if _library(each) in HEAVY and each.at_once}
 
-    assert {importer for importer in at_once if not within(importer, {"inspection"})} == set()
+    assert {importer for importer in at_once if not within(importer, {"inspection", "archive"})} == set()
 
 
 def _library(each: Import) -> str:

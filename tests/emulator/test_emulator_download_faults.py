@@ -76,6 +76,18 @@ async def test_a_download_that_breaks_off_is_noticed(
     assert caller.emulator.calls[-1].sent == fault.get("after_bytes", 0)
 
 
+@pytest.mark.parametrize("at", [0, 1_500_000, 3 * MIB])
+async def test_a_download_arrives_with_a_wrong_byte(caller: Caller, at: int) -> None:
+    caller.emulator.put(PATHS[FILE], MODEL)
+    caller.emulator.faults.add(Fault(route=FILE, kind="corrupt", after_bytes=at))
+
+    answers = [await caller.download(PATHS[FILE]) for _ in "12"]
+
+    wrong = [index for index, (one, other) in enumerate(zip(MODEL, answers[0].data, strict=True)) if one != other]
+    assert (wrong, answers[1].data == MODEL) == ([at], True)
+    assert answers[0].headers["Dropbox-API-Result"] == answers[1].headers["Dropbox-API-Result"]
+
+
 @pytest.mark.parametrize("route", [ZIP, FILE])
 async def test_a_download_stalls_where_it_is_told(
     caller: Caller, naps: list[tuple[float, int]], route: str

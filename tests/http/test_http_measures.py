@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from huracan_spool.http import words
+from huracan_spool import words
 from huracan_spool.measures import Histogram, Speed, Throughput
 
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from asking import watched
-from chromium import DESKTOP, PHONE, TABLET, Browser, Page, chromium
 
 from huracan_spool.emulator import Emulator, Fault
 from huracan_spool.samples import Size
+from support.chromium import CONTRAST, DESKTOP, PHONE, TABLET, Browser, Page, chromium
 from support.runs import Run, make_run, only
 from support.site import Site
 
@@ -20,34 +20,6 @@ APPEND = "files/upload_session/append_v2"
 BIG = Size(model_bytes=20_000_000, candles=20, trades=3)  # five pieces of 4 MiB
 SLOWLY = {"upload.chunk_size": "4MiB", "upload.connections": "1"}
 HOSTILE = "<img src=x onerror=document.title='owned'>" + "W" * 150 + ".pt"
-
-# The least contrast of any text with what lies behind it, as WCAG 2 counts it, and the text that has it.
-CONTRAST = """(() => {
-  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-  const rgba = (colour) => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (colour) => rgba(colour).slice(0, 3).map((c) => c / 255)
-    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if (rgba(colour)[3] === 255) return colour;
-    }
-    return "white";
-  };
-  let least = [99, ""];
-  for (const node of document.querySelectorAll("body *")) {
-    const text = [...node.childNodes].filter((n) => n.nodeType === 3 && n.data.trim()).map((n) => n.data).join("");
-    if (!text || !node.checkVisibility() || node.tagName === "SCRIPT") continue;
-    const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < least[0]) least = [ratio, text];
-  }
-  return least;
-})()"""
 
 
 @asynccontextmanager

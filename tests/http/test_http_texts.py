@@ -9,8 +9,8 @@ import pytest
 
 from huracan_spool.http.chart import throughput
 from huracan_spool.http.exposition import Family, counters, exposition, gauge, histogram
-from huracan_spool.http.markup import joined, table, tag
 from huracan_spool.http.site import is_this_host
+from huracan_spool.markup import joined, table, tag
 from huracan_spool.measures import Histogram
 
 HOSTILE = "</td><script>alert('x')</script>\"' & \u202egnp.exe\x00\x1b[2J\n"

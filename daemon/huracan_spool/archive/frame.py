@@ -22,8 +22,14 @@ def flat(document: Any, prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             values |= flat(value, f"{prefix}{name}.")
         else:
-            values[prefix + name] = json.dumps(value) if isinstance(value, list) else value
+            told = json.dumps(value) if isinstance(value, list) else value
+            values[_whole(prefix + name)] = _whole(told) if isinstance(told, str) else told
     return values
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair, which JSON can escape and no table can hold, is a question mark."""
+    return text.encode(errors="replace").decode()
 
 
 def values_of(body: bytes) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def joined(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
 
 
 def _common(one: pl.DataType, other: pl.DataType) -> pl.DataType:
-    if one == other or other == pl.Null:
+    if other in (one, pl.Null):
         return one
     if one == pl.Null:
         return other

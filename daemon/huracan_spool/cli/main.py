@@ -23,6 +23,8 @@ COMMANDS = {
     "pull": ("pull", "pull", "Fetch runs from the archive, proven."),
     "verify": ("verify", "verify", "Compare what is in the archive with what should be."),
     "cache": ("cache", "cache", "See what has been fetched, and make room."),
+    "compare": ("compare", "compare", "Put the metrics of several runs side by side."),
+    "report": ("report", "report", "Write a report on a symbol's runs, with charts."),
     "auth": ("auth", "auth", "Log in to Dropbox, and see how the log-in stands."),
     "push": ("push", "push", "Send the local archive to Dropbox."),
     "check-config": ("check_config", "check_config", "Print the settings in use, or what is wrong with them."),

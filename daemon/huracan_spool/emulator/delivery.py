@@ -37,15 +37,12 @@ class Delivery:
         self._wan = wan
         self._sleep = sleep
         self._stall = _first(striking, "stall")
+        self._corruption = _first(striking, "corrupt")
         self._cut = _first(striking, "truncate") or _first(striking, "reset_mid_reply")
 
     async def send(self, reply: Reply, headers: dict[str, str]) -> web.StreamResponse:
-        if (
-            self._cut is None
-            and self._stall is None
-            and isinstance(reply.body, bytes)
-            and len(reply.body) <= PIECE_BYTES
-        ):
+        spoiled = self._cut or self._stall or self._corruption
+        if spoiled is None and isinstance(reply.body, bytes) and len(reply.body) <= PIECE_BYTES:
             await self._wan.download(self._request.transport, len(reply.body))
             self._record.sent = len(reply.body)
             return web.Response(status=reply.status, body=reply.body, headers=headers)
@@ -64,8 +61,16 @@ class Delivery:
             if self._stall is not None and self._record.sent == self._stall.after_bytes:
                 await self._sleep(self._stall.seconds)
             await self._wan.download(self._request.transport, len(piece))
-            await response.write(piece)
+            await response.write(self._corrupted(piece))
             self._record.sent += len(piece)
+
+    def _corrupted(self, piece: memoryview) -> bytes | memoryview:
+        at = -1 if self._corruption is None else self._corruption.after_bytes - self._record.sent
+        if not 0 <= at < len(piece):
+            return piece
+        spoiled = bytearray(piece)
+        spoiled[at] ^= 0xFF
+        return bytes(spoiled)
 
     def _pieces(self, chunks: Iterator[bytes]) -> Iterator[memoryview]:
         """Cut for the line, at the byte of a stall, and off at that of a cut."""

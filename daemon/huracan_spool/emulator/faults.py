@@ -24,6 +24,7 @@ Kind = Literal[
     "truncate",  # take effect, and break the reply off after `after_bytes`
     "reset_mid_reply",  # take effect, send `after_bytes` of the reply, then reset
     "stall",  # take effect, send `after_bytes` of the reply, and the rest after `seconds`
+    "corrupt",  # take effect, and send the byte that follows `after_bytes` of the reply wrong
     "wrong_content_type",  # take effect, and declare the answer as `content_type`
     "html",  # 200 with a page
     "wrong_json",  # 200 with JSON that is no answer of any route

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from huracan_spool.http import words
-from huracan_spool.http.markup import Html, tag
+from huracan_spool import words
+from huracan_spool.markup import Html, tag
 
 _HEIGHT = 100
 

@@ -7,13 +7,12 @@ import hashlib
 import socket
 from pathlib import Path
 
-from huracan_spool import __version__
-from huracan_spool.http import words
+from huracan_spool import __version__, words
 from huracan_spool.http.chart import throughput
 from huracan_spool.http.health import is_ready
-from huracan_spool.http.markup import Html, joined, tag
 from huracan_spool.http.sections import failed, recent, under_way, waiting
 from huracan_spool.http.view import Picture
+from huracan_spool.markup import Html, joined, tag
 from huracan_spool.record import rfc3339_at
 
 _STYLE = Html(Path(__file__).with_name("page.css").read_text())

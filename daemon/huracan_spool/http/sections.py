@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from huracan_spool import words
 from huracan_spool.activity import Stage, UnderWay
 from huracan_spool.codes import MEANINGS, Code
-from huracan_spool.http import words
-from huracan_spool.http.markup import Html, joined, short, table, tag
 from huracan_spool.ledger import WaitingRun
 from huracan_spool.manifest import parse_trained_at
+from huracan_spool.markup import Html, joined, short, table, tag
 from huracan_spool.receipt import RESULT_KEYS
 from huracan_spool.recent import Recent
 from huracan_spool.spool.failed import FailedRun

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from huracan_spool import formats
 from huracan_spool.inspection.notes import Notes, Tally, plural
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_UNITS_BY_SIZE = ((10**11, "s"), (10**14, "ms"), (10**17, "us"))  # each until the year 5138
 _DAY = 86_400
 _MOST_COMPARED = 2_000_000  # unsorted times, all with all: 16 MB of them, and a table four times as large
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,8 +131,7 @@ class Times:
         if self._unit == "day":
             return _DAY, 1
         largest = max(abs(end) for end in self._range or (0,))
-        guess = next((unit for limit, unit in _UNITS_BY_SIZE if largest < limit), "ns")
-        return 1, _PER_SECOND[guess if self._unit == "number" else self._unit]
+        return 1, _PER_SECOND[formats.unit_of_times(largest) if self._unit == "number" else self._unit]
 
 
 def _as_int64(column: pa.Array) -> pa.Int64Array:

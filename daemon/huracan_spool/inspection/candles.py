@@ -22,7 +22,6 @@ from huracan_spool.inspection.window import Window
 _BATCH_ROWS = 64 * 1024
 _READ_BUFFER = 256 * 1024
 _PRICES = ("open", "high", "low", "close")
-_OTHER_TIME_NAMES = ("open_time",)
 
 
 def check_candles(file: Window, notes: Notes) -> None:
@@ -58,19 +57,12 @@ def _check(file: Window, notes: Notes) -> None:
 
 def _known_columns(schema: pa.Schema, notes: Notes) -> dict[str, int]:
     """Where the columns that a candle has are: by our name, its position."""
-    places: dict[str, int] = {}
-    for place, name in enumerate(schema.names):
-        places.setdefault(name.lower(), place)
     doubled = [name for name, times in Counter(schema.names).items() if times > 1]
     if doubled:
         notes.add("doubled_column", "a name of two columns", f"column {told(doubled[0])}")
-    found: dict[str, int] = {}
+    found = formats.places(formats.CANDLE_COLUMNS, [name.lower() for name in schema.names])
     for field in formats.CANDLE_COLUMNS:
-        names = field.names if field.type != formats.TIME else (*field.names, *_OTHER_TIME_NAMES)
-        known = [places[name] for name in names if name in places]
-        if known:
-            found[field.name] = known[0]
-        elif field.required:
+        if field.required and field.name not in found:
             notes.add("missing_column", f"there is no {field.name}: {field.meaning}", f"column {field.name}")
     return found
 

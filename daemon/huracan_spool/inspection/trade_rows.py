@@ -125,7 +125,7 @@ def _boolean(text: str) -> bool:
     return value
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
     """Seconds since 1970, from RFC 3339 (UTC when it has no offset) or milliseconds. Raises `ValueError`."""
     text = text.strip()
     if _NUMBER.fullmatch(text):  # first: some milliseconds are also dates, 17121015 is one and 12345 the time
@@ -147,5 +147,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     formats.INTEGER: float,
     formats.TEXT: str,
     formats.BOOLEAN: _boolean,
-    formats.TIME: _seconds,
+    formats.TIME: seconds_of,
 }

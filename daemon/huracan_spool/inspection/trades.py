@@ -73,11 +73,8 @@ def _known_columns(header: list[str], notes: Notes) -> dict[str, int]:
     doubled = [name for name, times in Counter(header).items() if times > 1]
     if doubled:
         notes.add("doubled_column", "a name of two columns", f"column {told(doubled[0])}")
-    found: dict[str, int] = {}
+    found = formats.places(formats.TRADE_COLUMNS, header)
     for field in formats.TRADE_COLUMNS:
-        known = [header.index(name) for name in field.names if name in header]
-        if known:
-            found[field.name] = known[0]
-        elif field.required:
+        if field.required and field.name not in found:
             notes.add("missing_column", f"there is no {field.name}: {field.meaning}", f"column {field.name}")
     return found

@@ -25,14 +25,46 @@ FLAGS = (
 PHONE, TABLET, DESKTOP = (390, 844), (820, 1180), (1440, 900)
 _LONGEST_MESSAGE = 64 * 1024 * 1024
 
+# The least contrast of any text with what lies behind it, as WCAG 2 counts it, and the text that has it.
+CONTRAST = """(() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = (colour) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (colour) => rgba(colour).slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = getComputedStyle(at).backgroundColor;
+      if (rgba(colour)[3] === 255) return colour;
+    }
+    return "white";
+  };
+  let least = [99, ""];
+  for (const node of document.querySelectorAll("body *")) {
+    const text = [...node.childNodes].filter((n) => n.nodeType === 3 && n.data.trim()).map((n) => n.data).join("");
+    if (!text || !node.checkVisibility() || node.tagName === "SCRIPT") continue;
+    const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < least[0]) least = [ratio, text];
+  }
+  return least;
+})()"""
+
 
 class Page:
-    """One tab. `problems` are the console's errors and warnings, uncaught exceptions and refused contents."""
+    """One tab. `problems` are the console's errors and warnings, uncaught exceptions and refused contents.
+
+    `requests` are the addresses of all that was loaded, or should have been.
+    """
 
     def __init__(self, browser: Browser, session: str) -> None:
         self._browser = browser
         self._session = session
         self.problems: list[str] = []
+        self.requests: list[str] = []
 
     async def call(self, method: str, **parameters: Any) -> Any:
         return await self._browser.call(method, self._session, **parameters)
@@ -70,7 +102,9 @@ class Page:
         return base64.b64decode(answer["data"])
 
     def hear(self, method: str, parameters: dict[str, Any]) -> None:
-        if method == "Runtime.exceptionThrown":
+        if method == "Network.requestWillBeSent":
+            self.requests.append(parameters["request"]["url"])
+        elif method == "Runtime.exceptionThrown":
             self.problems.append(str(parameters["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled" and parameters["type"] in {"error", "warning"}:
             self.problems.append(str(parameters["args"]))
