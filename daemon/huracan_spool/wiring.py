@@ -24,6 +24,7 @@ from huracan_spool.inspection.forks import Forks
 from huracan_spool.ledger import LEDGER, LOCK, Ledger, open_ledger
 from huracan_spool.overview import store_name
 from huracan_spool.pipeline import Pipeline, PipelineOptions
+from huracan_spool.pushing.through import Tools
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
 from huracan_spool.service import Service, ServiceOptions
 from huracan_spool.settings import Settings
@@ -42,6 +43,7 @@ from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
 
 MODELS = "models"
+PUSH = "push"
 UPLOADER = f"huracan-spool {__version__}"
 
 
@@ -128,22 +130,35 @@ def _inspector(settings: Settings, forks: Forks) -> Inspector | None:
 
 @asynccontextmanager
 async def _store(settings: Settings, ledger: Ledger, activity: Activity) -> AsyncIterator[Store]:
-    patience = Patience(settings.retry.run_first)
-    app_folder = settings.dropbox.app_folder
     if not settings.uses_dropbox:
         structlog.get_logger().warning(
             "dropbox_not_configured",
             archive=settings.archive.path,
             action="runs are kept in the local archive; to upload them: huracan-spool auth login",
         )
-        yield LocalStore(settings.archive.path / app_folder, patience, activity)
+        root = settings.archive.path / settings.dropbox.app_folder
+        yield LocalStore(root, Patience(settings.retry.run_first), activity)
         return
+    rate = CallRate(settings.upload.calls_per_second)
+    async with _dropbox(settings, ledger, activity, rate) as (_, store):
+        yield store
+
+
+@asynccontextmanager
+async def _dropbox(
+    settings: Settings, ledger: Ledger, activity: Activity, rate: CallRate
+) -> AsyncIterator[tuple[DropboxApi, DropboxStore]]:
     upload, retry = settings.upload, settings.retry
     rng = random.Random()  # noqa: S311
     connection = open_dropbox(
         transport_options(settings),
+<<<<<<< HEAD
+        _credentials(settings),
+        rate=rate,
+=======
         credentials_of(settings),
         rate=CallRate(upload.calls_per_second),
+>>>>>>> main
         bandwidth=Bandwidth(_bandwidth(upload.bandwidth_limit)),
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
         progress=activity,
@@ -153,7 +168,33 @@ async def _store(settings: Settings, ledger: Ledger, activity: Activity) -> Asyn
         delay: Callable[[int], float] = partial(
             call_backoff, first=retry.call_first, maximum=retry.call_max, rng=rng
         )
-        yield DropboxStore(api, uploader, Changes(api, delay), patience, app_folder, activity)
+        patience = Patience(retry.run_first)
+        yield api, DropboxStore(api, uploader, Changes(api, delay), patience, settings.dropbox.app_folder, activity)
+
+
+@asynccontextmanager
+async def for_pushing(settings: Settings, activity: Activity) -> AsyncIterator[Tools]:
+    """What `push` sends with. State and lock are its own: a daemon may be at work beside it.
+
+    Raises `SpoolBusy` for a second push, and `OSError` when the host refuses.
+    """
+    async with AsyncExitStack() as stack:
+        state = _open_state(settings.state_dir / PUSH, stack)
+        ledger = open_ledger(state / LEDGER)
+        stack.callback(ledger.close)
+        rate = CallRate(settings.upload.calls_per_second)
+        api, store = await stack.enter_async_context(_dropbox(settings, ledger, activity, rate))
+        retry, rng = settings.retry, random.Random()  # noqa: S311 - jitter is no secret
+        yield Tools(
+            api,
+            store,
+            ledger,
+            activity,
+            rate,
+            app_folder=settings.dropbox.app_folder,
+            readers=settings.upload.workers,
+            run_delay=partial(run_backoff, first=retry.run_first, maximum=retry.run_max, rng=rng),
+        )
 
 
 def _bandwidth(setting: TimetableSetting) -> Timetable:
