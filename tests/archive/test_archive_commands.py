@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Kept, KeptInDropbox
 
+from conftest import Kept, KeptInDropbox
 from huracan_spool.manifest import Kind
 from huracan_spool.record import rfc3339
 from support.planting import Planted

@@ -46,8 +46,8 @@ def again() -> None:
 
 def warm() -> None:
     """All runs, of whatever metrics are known: the store is asked what has changed, and no document is fetched."""
-    from huracan_spool.archive import archive as module
     from huracan_spool import Archive
+    from huracan_spool.archive import archive as module
 
     async def nothing(*_: object) -> None: ...
 

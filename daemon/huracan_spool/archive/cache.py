@@ -28,7 +28,7 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """`files` and `bytes` of content; `index_bytes` of what is known of stores; `unfinished` is of interrupted ones."""
+    """`files` and `bytes` of content; `index_bytes` of what is known of stores, `unfinished_bytes` of half files."""
 
     path: Path
     files: int
