@@ -1,7 +1,7 @@
 """Getting runs back, beside rclone and the official SDK on the same emulated Dropbox.
 
     python tests/benchmarks/archive.py pulls [--runs 1,100]
-    python tests/benchmarks/archive.py index [--days 365] [--wan link] [--calls-per-second 10] [--metrics N]
+    python tests/benchmarks/archive.py index [--days 365] [--calls-per-second 10] [--metrics N]
     python tests/benchmarks/archive.py candles [--files 365]
 
 `pulls` prints for each client the seconds until the last byte is there, what it used, and the calls that it made.
@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from clients import DISTURBING, RCLONE
@@ -135,9 +136,7 @@ PULLERS: dict[str, Callable[[EmulatorAddress, Path, int], Took]] = {
 
 
 def last_day(runs: int) -> str:
-    import datetime
-
-    return str(datetime.date(2025, 1, 1) + datetime.timedelta(days=runs - 1))
+    return str(date(2025, 1, 1) + timedelta(days=runs - 1))
 
 
 def pulls(options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """One step of the archive's benchmark, in a process of its own."""
 
+# ruff: noqa: PLC0415  each step loads what it needs, as its user would
 from __future__ import annotations
 
 import sys
