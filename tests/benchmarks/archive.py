@@ -4,9 +4,9 @@
     python tests/benchmarks/archive.py index [--days 365] [--calls-per-second 10] [--metrics N]
     python tests/benchmarks/archive.py candles [--files 365]
 
-`pulls` prints for each client the seconds until the last byte is there, what it used, and the calls that it made.
-`index` is a first listing of 200 symbols, the metrics of so many runs, and the calls after it. `candles` merges daily
-files of 70 days each. rclone is led to the emulator by a CONNECT proxy that is not counted.
+`pulls` prints for each client the seconds until the last byte is there, what it used, and its calls.
+`index` is a first listing of 200 symbols, the metrics of so many runs, and the calls after it. `candles` merges
+daily files of 70 days each. rclone is led to the emulator by a CONNECT proxy that is not counted.
 """
 
 from __future__ import annotations
@@ -169,9 +169,8 @@ def index(options: argparse.Namespace) -> None:
                 before = address.get("totals?files=0&within=0")["calls"]
                 took = timed([sys.executable, str(PROBE), step], environment, home)
                 calls = address.get("totals?files=0&within=0")["calls"] - before
-                print(
-                    f"{step:16}{took.seconds:9.2f} s{took.cpu_seconds:8.2f} CPU s{took.peak_mib:7.0f} MiB{calls:7} calls"
-                )
+                used = f"{took.seconds:9.2f} s{took.cpu_seconds:8.2f} CPU s{took.peak_mib:7.0f} MiB"
+                print(f"{step:16}{used}{calls:7} calls")
                 print("    " + took.output.strip().replace("\n", "\n    "), flush=True)
             size = sum(path.stat().st_size for path in (home / "cache").rglob("*") if path.is_file())
             print(f"the index takes {size / 2**20:.0f} MiB on disk")
@@ -189,7 +188,7 @@ def candles(options: argparse.Namespace) -> None:
         print(took.output.strip())
         took = timed([sys.executable, str(PROBE), "merge"], dict(os.environ), home)
         print(
-            f"merge {took.seconds:.2f} s with the start of Python, {took.cpu_seconds:.2f} CPU s, {took.peak_mib:.0f} MiB"
+            f"merge {took.seconds:.2f} s with Python's start, {took.cpu_seconds:.2f} CPU s, {took.peak_mib:.0f} MiB"
         )
         print(took.output.strip())
     finally:

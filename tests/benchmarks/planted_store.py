@@ -1,6 +1,6 @@
 """A far and full emulated Dropbox: `planted_store.py WAN KIND NUMBER`; its first line says where it is.
 
-KIND is `years`, NUMBER days of 200 symbols with files of a few bytes, or `pulls`, NUMBER runs of 12 MB of one symbol.
+KIND is `years`, NUMBER days of 200 symbols with files of a few bytes, or `pulls`, NUMBER runs of 12 MB of a symbol.
 """
 
 from __future__ import annotations

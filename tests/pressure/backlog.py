@@ -1,4 +1,4 @@
-"""How the daemon stands up to a backlog: `python tests/pressure/backlog.py [--runs N] [--settled N] [--inspection]`.
+"""How the daemon stands up to a backlog: `tests/pressure/backlog.py [--runs N] [--settled N] [--inspection]`.
 
 Puts runs (100,000) of one small file into a spool, starts the daemon on it with the local archive, waits until so
 many of them (2,000) have their receipts, and tells what it took: seconds to the first receipt and to the end of
