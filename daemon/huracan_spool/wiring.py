@@ -34,7 +34,7 @@ from huracan_spool.spool.files import open_folder
 from huracan_spool.spool.pending import Pending
 from huracan_spool.standing import Standing
 from huracan_spool.stores.base import Store
-from huracan_spool.stores.dropbox.api import open_dropbox
+from huracan_spool.stores.dropbox.api import DropboxApi, open_dropbox
 from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate, Timetable
 from huracan_spool.stores.dropbox.store import DropboxStore
@@ -152,13 +152,8 @@ async def _dropbox(
     rng = random.Random()  # noqa: S311
     connection = open_dropbox(
         transport_options(settings),
-<<<<<<< HEAD
-        _credentials(settings),
-        rate=rate,
-=======
         credentials_of(settings),
-        rate=CallRate(upload.calls_per_second),
->>>>>>> main
+        rate=rate,
         bandwidth=Bandwidth(_bandwidth(upload.bandwidth_limit)),
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
         progress=activity,

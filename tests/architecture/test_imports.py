@@ -54,16 +54,9 @@ NEVER_IMPORTS = [
     ("service", {"stores.local", "stores.dropbox", "settings"}, set()),
     ("pushing", DAEMON | {"stores.local", "emulator", "http", "inspection"}, set()),
     ("http", DAEMON | {"stores"}, set()),
-<<<<<<< HEAD
-    # The commands use the same words for numbers as the page does.
-    ("", {"http"}, {"http", "wiring", "cli"}),
-    ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli"}),
-    ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli"}),
-=======
     ("", {"http"}, {"http", "wiring"}),
     ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
     ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli", "archive.opening"}),
->>>>>>> main
     ("", {"doctor"}, {"doctor", "cli"}),
     ("", {"cli"}, {"cli", "__main__"}),
     ("", {"emulator"}, {"emulator", "cli.emulator", "demo"}),
@@ -78,13 +71,7 @@ HOMES = {
     "trustme": {"emulator"},
     "watchdog": {"watcher"},
     "tenacity": {"retry"},
-<<<<<<< HEAD
     # pipeline, service, http.view and pushing.through catch its errors
-    "sqlite3": {
-        *("ledger", "doctor", "ledger_file", "spool.index", "pauses"),
-        *("pipeline", "service", "http.view", "pushing.through"),
-=======
-    # pipeline, service and http.view catch its errors
     "sqlite3": {
         "archive.index",
         "ledger",
@@ -95,7 +82,7 @@ HOMES = {
         "pipeline",
         "service",
         "http.view",
->>>>>>> main
+        "pushing.through",
     },
     "yaml": {"settings"},
     "click": {"cli"},

@@ -20,12 +20,12 @@ from huracan_spool.cli.common import config_option, json_option, load_settings
 from huracan_spool.cli.reading import day_of, symbol_folder
 from huracan_spool.codes import Code
 from huracan_spool.errors import Rejected
-from huracan_spool.http.words import duration, size
 from huracan_spool.manifest import Symbol, parse_trained_at
 from huracan_spool.receipt import Receipt
 from huracan_spool.spool import protocol
 from huracan_spool.spool.files import open_folder, open_regular, read_limited
 from huracan_spool.spool.receipts import MAX_RECEIPT_BYTES
+from huracan_spool.words import duration, size
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote what a producer wrote
 

@@ -9,9 +9,9 @@ import sys
 import click
 
 from huracan_spool.activity import Activity
-from huracan_spool.http.words import number, of, rate, size
 from huracan_spool.pushing.push import Push
 from huracan_spool.pushing.report import Report
+from huracan_spool.words import number, of, rate, size
 
 _BAR = 20  # characters
 _LIVE, _SELDOM = 0.2, 1.0  # seconds between two looks

@@ -175,7 +175,7 @@ def _show(report: Report, archive: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=2))
         return
-    from huracan_spool.http.words import of, size  # noqa: PLC0415 - with its caller
+    from huracan_spool.words import of, size  # noqa: PLC0415 - with its caller
 
     title = "would go" if report.dry_run else "pushed"
     sent = size(sum(run.size for run in report.pushed))
