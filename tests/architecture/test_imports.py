@@ -55,7 +55,7 @@ NEVER_IMPORTS = [
     ("pushing", DAEMON | {"stores.local", "emulator", "http", "inspection"}, set()),
     ("http", DAEMON | {"stores"}, set()),
     ("", {"http"}, {"http", "wiring"}),
-    ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
+    ("", {"settings"}, {"settings", "connecting", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
     ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli", "archive.opening"}),
     ("", {"doctor"}, {"doctor", "cli"}),
     ("", {"cli"}, {"cli", "__main__"}),

@@ -19,7 +19,7 @@ from huracan_spool.archive.report.picture import each, overview
 from huracan_spool.archive.report.story import Story, tell
 from huracan_spool.samples import REALISTIC, SMALL
 
-HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">'\"&{{x}}"
+HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">'\"&{{x}}"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -205,6 +205,38 @@ def test_a_year_of_runs_is_a_page() -> None:
     assert "365 runs from 2025-11-01 to 2026-10-31" in Document(text).text
     assert "325 earlier runs" in Document(text).text
     assert len(text) < 4_000_000
+
+
+def test_of_thousands_of_runs_a_thousand_are_shown_and_the_chosen_is_among_them() -> None:
+    many = [Kept(FIRST + timedelta(days=day), metrics={"win_rate": day % 7 / 10}) for day in range(1_200)]
+
+    latest, early = story_of(*many), story_of(*many, chosen=many[5].trained_at)
+
+    assert latest.subtitle == "1,000 runs of 1,200 from 2026-05-20 to 2029-02-12"
+    assert early.subtitle == "1,000 runs of 1,200 from 2025-11-05 to 2028-07-31"
+    assert (latest.material.trained_at, early.material.trained_at) == (many[-1].trained_at, many[5].trained_at)
+    assert early.figures[0].change == "+10 pp"
+
+
+def test_endless_words_do_not_make_an_endless_page() -> None:
+    run = sample(0)
+    trades = run.trades_frame
+    assert trades is not None
+    endless = pl.Series(["W" * 1_000_000] * trades.height)
+    metrics: dict[str, object] = {f"m{number}": number for number in range(3_000)}
+
+    text = page(
+        story_of(
+            run.but(
+                trades_frame=trades.with_columns(exit_reason=endless, regime=endless, direction=endless),
+                features={"W" * 1_000_000: "W" * 1_000_000, "columns": ["W" * 1_000_000] * 5},
+                metrics={**metrics, "W" * 1_000_000: 1.0},
+            )
+        )
+    )
+
+    assert len(text) < 2_500_000
+    assert "more are in the file." in text
 
 
 def test_the_run_that_was_asked_for_is_told() -> None:

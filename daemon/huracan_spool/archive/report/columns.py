@@ -16,6 +16,7 @@ from huracan_spool.inspection.trade_rows import seconds_of
 
 TIME = pl.Datetime("us", "UTC")
 _TYPES = {formats.NUMBER: pl.Float64(), formats.TEXT: pl.String(), formats.TIME: TIME}
+_LONGEST = 80  # characters of a word such as an exit reason; each stands in the page many times
 _UNITS = {"s": 10**6, "ms": 10**3, "us": 1}
 _SECOND = 10**6  # of the microseconds in which times are kept
 _LAST = 4_102_444_800 * _SECOND  # 2100: what lies beyond, or before 1970, is no time of a trade or candle
@@ -48,7 +49,7 @@ def _column(values: pl.Series, field: Field) -> pl.Series:
         cast = values.cast(_TYPES[field.type], strict=False)
     except pl.exceptions.PolarsError:  # lists, structures, objects: some types can't be cast at all
         return pl.Series([None] * len(values), dtype=_TYPES[field.type])
-    return cast.set(~cast.is_finite(), None) if field.type == formats.NUMBER else cast
+    return cast.set(~cast.is_finite(), None) if field.type == formats.NUMBER else cast.str.slice(0, _LONGEST)
 
 
 def _times(values: pl.Series) -> pl.Series:

@@ -32,6 +32,9 @@ class StoredRuns(Protocol):
     def run(self, symbol: str, day: date, trained_at: datetime | None = None) -> StoredRun: ...
 
 
+MOST_RUNS = 1_000  # on one page; each is a point in every chart of a metric
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A run's trades or candles with `formats`' names; `trouble` says why there is none though there is a file."""
@@ -42,13 +45,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """`runs` as the archive gives them; the rest is of the chosen one of them, which stands at `place`.
+    """`runs` as the archive gives them, at most `MOST_RUNS` of all `found`; the rest is of the one at `place`.
 
     `features` is empty for a run without, None when they can't be read.
     """
 
     symbol: str
     runs: pl.DataFrame
+    found: int
     place: int
     record: Mapping[str, Any]
     features: Mapping[str, Any] | None
@@ -77,15 +81,22 @@ def gather(
     place = choose(runs, symbol, chosen)
     moment: datetime = runs["trained_at"][place]
     run = archive.run(symbol, moment.date(), moment)
+    first = _first_shown(place, len(runs))
     return Material(
         symbol=symbol,
-        runs=runs,
-        place=place,
+        runs=runs[first : first + MOST_RUNS],
+        found=len(runs),
+        place=place - first,
         record=run.record,
         features=_features(run),
         trades=_table(run.trades, canonical_trades),
         candles=_table(run.candles, canonical_candles),
     )
+
+
+def _first_shown(place: int, count: int) -> int:
+    """The latest ones are shown, or from the one before the chosen on, if that is among earlier ones."""
+    return max(0, min(place - 1, count - MOST_RUNS))
 
 
 def _features(run: StoredRun) -> Mapping[str, Any] | None:

@@ -22,6 +22,7 @@ from huracan_spool.archive.report.drawing import (
     time_axis,
     when,
 )
+from huracan_spool.inspection.report import told
 
 _HEIGHT = 130
 _MANY = 90  # runs: beyond, points say more than the line between them
@@ -37,7 +38,7 @@ def _drawing(runs: pl.DataFrame, metric: str, number: int, place: int) -> Drawin
     field = figures.field_of(metric)
     return Drawing(
         name=f"metric-{number}",
-        title=metric,
+        title=told(metric),
         says=_says(metric, rows),
         note=field.meaning if field else "",
         draw=partial(_chart, rows, figures.unit_of(metric)),
@@ -67,7 +68,7 @@ def _rows(runs: pl.DataFrame, metric: str, place: int) -> Rows:
 def _says(metric: str, rows: Rows) -> str:
     values = [row["value"] for row in rows]
     least, most = (figures.told_value(end, metric) for end in (min(values), max(values)))
-    return f"{metric} of {len(rows)} runs, from {least} to {most}"
+    return f"{told(metric)} of {len(rows)} runs, from {least} to {most}"
 
 
 def _chart(rows: Rows, unit: str, palette: Palette) -> Chart:
@@ -80,9 +81,9 @@ def _chart(rows: Rows, unit: str, palette: Palette) -> Chart:
     y = number_axis("value", ".3~%" if unit == formats.FRACTION else ",.4~g", ticks=3)
 
     def layer(shown: Rows) -> alt.Chart:
-        told = [alt.Tooltip("when:N", title="run"), alt.Tooltip("told:N", title="value")]
+        tooltip = [alt.Tooltip("when:N", title="run"), alt.Tooltip("told:N", title="value")]
         superseded = [alt.Tooltip("superseded:N")] if shown is old else []
-        chart: alt.Chart = alt.Chart(data_of(shown)).encode(x=x, y=y, tooltip=told + superseded)
+        chart: alt.Chart = alt.Chart(data_of(shown)).encode(x=x, y=y, tooltip=tooltip + superseded)
         return chart
 
     layers = (

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from huracan_spool import words
 from huracan_spool.archive.report import figures
 from huracan_spool.archive.report.candle_charts import candle_drawings
 from huracan_spool.archive.report.choice import metrics_that_matter
@@ -15,6 +16,7 @@ from huracan_spool.archive.report.gathering import Material, Table
 from huracan_spool.archive.report.metric_charts import metric_drawings
 from huracan_spool.archive.report.trade_charts import equity_drawings, returns_drawing
 from huracan_spool.archive.report.trading import Group, equity, returns
+from huracan_spool.inspection.report import told
 
 _KEY_FIGURES = 6
 
@@ -67,7 +69,8 @@ class Story:
     @property
     def subtitle(self) -> str:
         days = self.material.runs["date"]
-        count = "1 run" if len(days) == 1 else f"{len(days):,} runs"
+        count = words.of(len(days), "run", "runs")
+        count += f" of {self.material.found:,}" if self.material.found > len(days) else ""
         first, last = f"{days[0]}", f"{days[-1]}"
         between = f"of {first}" if first == last else f"from {first} to {last}"
         return f"{count} {between}{'; this one is superseded' if self.material.superseded else ''}"
@@ -122,7 +125,7 @@ def _figures(material: Material, metrics: list[str]) -> list[Figure]:
         if value is None:
             continue
         change = "" if old is None else figures.change(value - old, figures.unit_of(name))
-        found.append(Figure(name, figures.told_value(value, name), change))
+        found.append(Figure(told(name), figures.told_value(value, name), change))
     return found
 
 

@@ -15,12 +15,14 @@ from huracan_spool.archive.report.choice import metrics_that_matter
 from huracan_spool.archive.report.story import Grouped, Story, before
 from huracan_spool.archive.report.story import findings as findings_of
 from huracan_spool.inspection.catalogue import BROKEN
+from huracan_spool.inspection.report import told
 from huracan_spool.manifest import Kind
 from huracan_spool.markup import Html, joined, short, table, tag
 
 _OPEN_RUNS = 40  # rows shown at once; the others are a click away
 _RUN_METRICS = 6
 _MOST_FEATURES = 500
+_MOST_ROWS = 400  # of a table of what a person wrote
 _HASHES = ("sha256", "content_hash")
 _LONGEST = 400  # characters of a value
 
@@ -59,9 +61,9 @@ def _seen(inspection: Mapping[str, Any]) -> Html:
     for kind in Kind:
         facts = inspection.get(kind)
         if isinstance(facts, dict) and facts:
-            told = [f"{name} {_text(value)}" for name, value in facts.items() if not isinstance(value, dict | list)]
-            told += [f"{len(value):,} {name}" for name, value in facts.items() if isinstance(value, dict | list)]
-            lines.append(tag("li", tag("b", str(kind)), f": {', '.join(told)}"))
+            seen = [f"{name} {_text(value)}" for name, value in facts.items() if not isinstance(value, dict | list)]
+            seen += [f"{len(value):,} {name}" for name, value in facts.items() if isinstance(value, dict | list)]
+            lines.append(tag("li", tag("b", str(kind)), f": {', '.join(seen)}"))
     return tag("ul", *lines, class_="dim") if lines else Html("")
 
 
@@ -93,8 +95,10 @@ def all_metrics(story: Story) -> Html:
     if numbers.is_empty() and texts.is_empty():
         return tag("p", "This run has no metrics.", class_="dim")
     rows = [*_number_rows(numbers, names), *_text_rows(texts, names)]
+    left_out = f"{len(rows) - _MOST_ROWS:,} more are in the file." if len(rows) > _MOST_ROWS else ""
     heads = ("Metric", *map(_number, (*reversed(names), *(("Change", "Percent") if len(names) > 1 else ()))))
-    return _wide(table("All metrics", heads, rows), "figures")
+    shown = _wide(table("All metrics", heads, rows[:_MOST_ROWS]), "figures")
+    return joined([shown, tag("p", left_out, class_="dim")]) if left_out else shown
 
 
 def _number_rows(numbers: pl.DataFrame, names: Sequence[str]) -> Iterable[Sequence[str]]:
@@ -105,13 +109,13 @@ def _number_rows(numbers: pl.DataFrame, names: Sequence[str]) -> Iterable[Sequen
         if len(names) > 1:
             change, percent = (row[names[-1] + end] for end in (comparing.DIFFERENCE, comparing.PERCENT))
             values += [_number(figures.change(change, unit)), _number(figures.percent(percent))]
-        yield (metric, *values)
+        yield (_text(metric), *values)
 
 
 def _text_rows(texts: pl.DataFrame, names: Sequence[str]) -> Iterable[Sequence[str]]:
     for row in sorted(texts.iter_rows(named=True), key=lambda row: figures.order_of(row["metric"])):
         values = [_text(row[name]) for name in reversed(names)]
-        yield (row["metric"], *values, *(("", "") if len(names) > 1 else ()))
+        yield (_text(row["metric"]), *values, *(("", "") if len(names) > 1 else ()))
 
 
 def runs(story: Story) -> Html:
@@ -119,7 +123,7 @@ def runs(story: Story) -> Html:
     frame = story.material.runs
     metrics = metrics_that_matter(frame, _RUN_METRICS)
     places = sorted(range(len(frame)), key=lambda place: frame["trained_at"][place], reverse=True)
-    heads = ("Trained at, UTC", "", "Files", _number("Size"), *map(_number, metrics))
+    heads = ("Trained at, UTC", "", "Files", _number("Size"), *(_number(told(name)) for name in metrics))
     chosen = story.material.place
     rows = [_run_row(frame.row(place, named=True), metrics, chosen=place == chosen) for place in places]
     shown = _wide(table("Runs", heads, rows[:_OPEN_RUNS]))
@@ -183,15 +187,16 @@ def _file_row(kind: str, facts: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _pairs(caption: str, pairs: Mapping[str, Any]) -> Html:
-    return _wide(table(caption, ("", ""), [(name, _text(value)) for name, value in pairs.items()]), "pairs")
+    rows = [(_text(name), _text(value)) for name, value in list(pairs.items())[:_MOST_ROWS]]
+    return _wide(table(caption, ("", ""), rows), "pairs")
 
 
 def _text(value: Any) -> str:
     """Any JSON value, as short as a person reads it."""
     if value is None:
         return figures.NOTHING
-    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _cards(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
@@ -199,8 +204,8 @@ def _cards(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) ->
     return tag("div", table(caption, heads, rows), class_="cards")
 
 
-def _number(told: str) -> Html:
-    return tag("span", told, class_="number")
+def _number(text: str) -> Html:
+    return tag("span", text, class_="number")
 
 
 def _wide(content: Html, class_: str = "") -> Html:
