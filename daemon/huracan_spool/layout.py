@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime
 
 from huracan_spool.manifest import Kind, Symbol
 
+TRAINING = "models/training"
+SHARED_CANDLES = "data/candles"
 RECORD_PLACE = "model/model_metadata.json"
 UNKNOWN_PREFIX = "superseded/unknown-"
 
@@ -45,7 +47,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def day_folder(symbol: Symbol, trained_at: datetime) -> str:
-    return f"models/training/{trained_at.date().isoformat()}/{symbol.folder}"
+    return f"{TRAINING}/{trained_at.date().isoformat()}/{symbol.folder}"
 
 
 def place(kind: Kind, symbol: Symbol, trained_at: datetime) -> str:
@@ -102,7 +104,7 @@ def restored(lower: str) -> str:
 def shared_candles(symbol: Symbol, trained_at: datetime, digest: str | None = None) -> str:
     """The shared copy; with `digest`, the name for when the plain one holds other content."""
     suffix = f"-{digest[:8]}" if digest else ""
-    return f"data/candles/{symbol.folder}/{symbol.prefix}_{timestamp(trained_at)}_candles{suffix}.parquet"
+    return f"{SHARED_CANDLES}/{symbol.folder}/{symbol.prefix}_{timestamp(trained_at)}_candles{suffix}.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import structlog
 
 from huracan_spool import __version__
 from huracan_spool.activity import Activity
+from huracan_spool.connecting import credentials_of, transport_options
 from huracan_spool.http.surface import NoSurface, Surface, Tcp
 from huracan_spool.http.view import View
 from huracan_spool.inspecting import Inspector
@@ -23,9 +24,10 @@ from huracan_spool.inspection.forks import Forks
 from huracan_spool.ledger import LEDGER, LOCK, Ledger, open_ledger
 from huracan_spool.overview import store_name
 from huracan_spool.pipeline import Pipeline, PipelineOptions
+from huracan_spool.pushing.through import Tools
 from huracan_spool.retry import CallRetry, call_backoff, run_backoff
 from huracan_spool.service import Service, ServiceOptions
-from huracan_spool.settings import Secret, Settings
+from huracan_spool.settings import Settings
 from huracan_spool.settings import Timetable as TimetableSetting
 from huracan_spool.spool.directory import open_spool, take_lock
 from huracan_spool.spool.files import open_folder
@@ -33,16 +35,15 @@ from huracan_spool.spool.pending import Pending
 from huracan_spool.standing import Standing
 from huracan_spool.stores.base import Store
 from huracan_spool.stores.dropbox.api import DropboxApi, open_dropbox
-from huracan_spool.stores.dropbox.auth import Credentials
 from huracan_spool.stores.dropbox.changes import Changes
 from huracan_spool.stores.dropbox.pacing import Bandwidth, CallRate, Timetable
 from huracan_spool.stores.dropbox.store import DropboxStore
-from huracan_spool.stores.dropbox.transport import TransportOptions
 from huracan_spool.stores.dropbox.uploader import Uploader
 from huracan_spool.stores.local import LocalStore
 from huracan_spool.stores.settling import Patience
 
 MODELS = "models"
+PUSH = "push"
 UPLOADER = f"huracan-spool {__version__}"
 
 
@@ -129,22 +130,30 @@ def _inspector(settings: Settings, forks: Forks) -> Inspector | None:
 
 @asynccontextmanager
 async def _store(settings: Settings, ledger: Ledger, activity: Activity) -> AsyncIterator[Store]:
-    patience = Patience(settings.retry.run_first)
-    app_folder = settings.dropbox.app_folder
     if not settings.uses_dropbox:
         structlog.get_logger().warning(
             "dropbox_not_configured",
             archive=settings.archive.path,
             action="runs are kept in the local archive; to upload them: huracan-spool auth login",
         )
-        yield LocalStore(settings.archive.path / app_folder, patience, activity)
+        root = settings.archive.path / settings.dropbox.app_folder
+        yield LocalStore(root, Patience(settings.retry.run_first), activity)
         return
+    rate = CallRate(settings.upload.calls_per_second)
+    async with _dropbox(settings, ledger, activity, rate) as (_, store):
+        yield store
+
+
+@asynccontextmanager
+async def _dropbox(
+    settings: Settings, ledger: Ledger, activity: Activity, rate: CallRate
+) -> AsyncIterator[tuple[DropboxApi, DropboxStore]]:
     upload, retry = settings.upload, settings.retry
     rng = random.Random()  # noqa: S311
     connection = open_dropbox(
         transport_options(settings),
-        _credentials(settings),
-        rate=CallRate(upload.calls_per_second),
+        credentials_of(settings),
+        rate=rate,
         bandwidth=Bandwidth(_bandwidth(upload.bandwidth_limit)),
         retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=rng),
         progress=activity,
@@ -154,56 +163,33 @@ async def _store(settings: Settings, ledger: Ledger, activity: Activity) -> Asyn
         delay: Callable[[int], float] = partial(
             call_backoff, first=retry.call_first, maximum=retry.call_max, rng=rng
         )
-        yield DropboxStore(api, uploader, Changes(api, delay), patience, app_folder, activity)
+        patience = Patience(retry.run_first)
+        yield api, DropboxStore(api, uploader, Changes(api, delay), patience, settings.dropbox.app_folder, activity)
 
 
-def for_a_question(settings: Settings) -> AbstractAsyncContextManager[DropboxApi]:
-    """The API for a command that asks something and says so at once when it gets no answer."""
-    return open_dropbox(
-        transport_options(settings),
-        _credentials(settings),
-        rate=CallRate(settings.upload.calls_per_second),
-        bandwidth=Bandwidth(None),
-        retry=CallRetry(first=0.2, maximum=1.0, attempts=2, rng=random.Random()),  # noqa: S311
-    )
+@asynccontextmanager
+async def for_pushing(settings: Settings, activity: Activity) -> AsyncIterator[Tools]:
+    """What `push` sends with. State and lock are its own: a daemon may be at work beside it.
 
-
-def for_reading(settings: Settings) -> AbstractAsyncContextManager[DropboxApi]:
-    """The API for those who fetch runs: as patient as the daemon, without its limit of bandwidth for uploads."""
-    retry = settings.retry
-    return open_dropbox(
-        transport_options(settings),
-        _credentials(settings),
-        rate=CallRate(settings.upload.calls_per_second),
-        bandwidth=Bandwidth(None),
-        retry=CallRetry(first=retry.call_first, maximum=retry.call_max, rng=random.Random()),  # noqa: S311
-    )
-
-
-def transport_options(settings: Settings) -> TransportOptions:
-    dropbox = settings.dropbox
-    return TransportOptions(
-        api_url=dropbox.api_url,
-        content_url=dropbox.content_url,
-        oauth_url=dropbox.oauth_url,
-        ca_file=str(dropbox.ca_file) if dropbox.ca_file else None,
-        connections=settings.upload.connections,
-        user_agent=f"huracan-spool/{__version__}",
-    )
-
-
-def _credentials(settings: Settings) -> Credentials:
-    dropbox = settings.dropbox
-    return Credentials(
-        access_token=_reveal(dropbox.access_token),
-        refresh_token=_reveal(dropbox.refresh_token),
-        app_key=_reveal(dropbox.app_key),
-        app_secret=_reveal(dropbox.app_secret),
-    )
-
-
-def _reveal(secret: Secret | None) -> str | None:
-    return secret.reveal() if secret else None
+    Raises `SpoolBusy` for a second push, and `OSError` when the host refuses.
+    """
+    async with AsyncExitStack() as stack:
+        state = _open_state(settings.state_dir / PUSH, stack)
+        ledger = open_ledger(state / LEDGER)
+        stack.callback(ledger.close)
+        rate = CallRate(settings.upload.calls_per_second)
+        api, store = await stack.enter_async_context(_dropbox(settings, ledger, activity, rate))
+        retry, rng = settings.retry, random.Random()  # noqa: S311 - jitter is no secret
+        yield Tools(
+            api,
+            store,
+            ledger,
+            activity,
+            rate,
+            app_folder=settings.dropbox.app_folder,
+            readers=settings.upload.workers,
+            run_delay=partial(run_backoff, first=retry.run_first, maximum=retry.run_max, rng=rng),
+        )
 
 
 def _bandwidth(setting: TimetableSetting) -> Timetable:

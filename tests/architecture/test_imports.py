@@ -52,10 +52,11 @@ NEVER_IMPORTS = [
     ("stores.dropbox", {"stores.local"}, set()),
     ("pipeline", {"stores.local", "stores.dropbox", "settings", "service"}, set()),
     ("service", {"stores.local", "stores.dropbox", "settings"}, set()),
+    ("pushing", DAEMON | {"stores.local", "emulator", "http", "inspection"}, set()),
     ("http", DAEMON | {"stores"}, set()),
     ("", {"http"}, {"http", "wiring"}),
-    ("", {"settings"}, {"settings", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
-    ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli", "archive.opening"}),
+    ("", {"settings"}, {"settings", "connecting", "wiring", "daemon", "doctor", "cli", "archive.opening"}),
+    ("", {"wiring"}, {"wiring", "daemon", "doctor", "cli"}),
     ("", {"doctor"}, {"doctor", "cli"}),
     ("", {"cli"}, {"cli", "__main__"}),
     ("", {"emulator"}, {"emulator", "cli.emulator", "demo"}),
@@ -70,7 +71,7 @@ HOMES = {
     "trustme": {"emulator"},
     "watchdog": {"watcher"},
     "tenacity": {"retry"},
-    # pipeline, service and http.view catch its errors
+    # pipeline, service, http.view and pushing.through catch its errors
     "sqlite3": {
         "archive.index",
         "ledger",
@@ -81,6 +82,7 @@ HOMES = {
         "pipeline",
         "service",
         "http.view",
+        "pushing.through",
     },
     "yaml": {"settings"},
     "click": {"cli"},

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import Kept
 
+from conftest import Kept
 from huracan_spool.archive.archive import Archive, RunNotFound
 from huracan_spool.archive.candles import NoCandles, gaps, merged
 from huracan_spool.manifest import Kind

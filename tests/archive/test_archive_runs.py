@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
-from conftest import Kept, KeptInDropbox
 
+from conftest import Kept, KeptInDropbox
 from huracan_spool.archive.archive import Archive, Offline, RunNotFound
 from huracan_spool.emulator import Fault
 from huracan_spool.errors import TryAgain

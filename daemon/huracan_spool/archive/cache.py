@@ -28,7 +28,7 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """`files` and `bytes` of content; `index_bytes` of what is known of stores; `unfinished` is of interrupted ones."""
+    """Of content, of files that are on their way, and of what is known of stores."""
 
     path: Path
     files: int

@@ -1,7 +1,7 @@
 """The shared candles of a symbol as one series.
 
-Each file holds the weeks before its training, so of a year of daily files nearly every row is in seventy of them. The
-times alone, a sixth of a file, tell which rows newer files have as well, and those are left unread.
+Each file holds the weeks before its training, so of a year of daily files nearly every row is in seventy of them.
+The times alone, a sixth of a file, tell which rows newer files have as well, and those are left unread.
 """
 
 from __future__ import annotations

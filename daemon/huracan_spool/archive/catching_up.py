@@ -28,8 +28,8 @@ _KEPT_TOGETHER = 200
 async def catch_up(reader: Reader, index: Index, lock: Path, progress: Progress) -> None:
     """Until the index is as the store was at one moment after this call.
 
-    A first listing that is interrupted goes on where it was. One process lists at a time; the others wait for it and
-    then have little to do.
+    A first listing that is interrupted goes on where it was. One process lists at a time; the others wait for it
+    and then have little to do.
     """
     async with _alone(lock):
         for _ in range(_LISTINGS):

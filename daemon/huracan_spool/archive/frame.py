@@ -76,7 +76,7 @@ def joined(older: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
 
 
 def _common(one: pl.DataType, other: pl.DataType) -> pl.DataType:
-    if one == other or other == pl.Null:
+    if other in (one, pl.Null):
         return one
     if one == pl.Null:
         return other

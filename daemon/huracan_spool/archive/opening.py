@@ -18,8 +18,8 @@ from huracan_spool.archive.local_reader import LocalReader
 from huracan_spool.archive.loop import Loop
 from huracan_spool.archive.progress import Progress
 from huracan_spool.archive.reader import Reader
+from huracan_spool.connecting import for_reading
 from huracan_spool.settings import Settings, load
-from huracan_spool.wiring import for_reading
 
 if TYPE_CHECKING:
     from huracan_spool.archive.archive import Archive
@@ -28,8 +28,9 @@ A = TypeVar("A", bound="Archive")
 
 
 def _quiet() -> None:
-    """The store's parts tell the daemon's operator of every repeated call. An analyst who has not asked to hear of it
-    by configuring structlog hears warnings alone, and not among the results.
+    """The store's parts tell the daemon's operator of every repeated call.
+
+    An analyst who has not asked to hear of it by configuring structlog hears of warnings alone, on stderr.
     """
     if not structlog.is_configured():
         structlog.configure(

@@ -97,8 +97,8 @@ def _check_writable(folder: Path) -> None:
 
 def _fetch(settings: Settings, key: str, *, code_from_stdin: bool) -> str:
     log_to_stderr(settings)
+    from huracan_spool.connecting import transport_options  # noqa: PLC0415
     from huracan_spool.stores.dropbox.login import invitation, redeem  # noqa: PLC0415 - the SDK takes long to load
-    from huracan_spool.wiring import transport_options  # noqa: PLC0415
 
     invited = invitation(key, settings.dropbox.authorize_url)
     click.echo(f"Open this page in any browser, on any machine, and allow access:\n\n  {invited.url}\n", err=True)
@@ -160,8 +160,8 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 
 async def _look(settings: Settings) -> dict[str, Any]:
+    from huracan_spool.connecting import for_a_question  # noqa: PLC0415
     from huracan_spool.stores.dropbox import account  # noqa: PLC0415 - the SDK takes long to load
-    from huracan_spool.wiring import for_a_question  # noqa: PLC0415
 
     kind = "refresh_token" if settings.dropbox.refresh_token else "access_token"
     async with for_a_question(settings) as api:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from huracan_spool.connecting import for_a_question
 from huracan_spool.doctor.finding import FAIL, OK, WARN, CantLook, Finding, Host, needed
 from huracan_spool.errors import NeedsPerson, StoreError
 from huracan_spool.settings import Settings
 from huracan_spool.stores.dropbox.account import Space, scopes_of, space_of
 from huracan_spool.stores.dropbox.login import NEEDED, WISHED
-from huracan_spool.wiring import for_a_question
 
 _LOGIN = "huracan-spool auth login"
 _GB = 10**9

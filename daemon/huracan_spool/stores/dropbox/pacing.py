@@ -30,11 +30,19 @@ class CallRate:
     """At most `per_second` calls a second, of all kinds, first come first served.
 
     The calls are spaced: over which window Dropbox counts is not known, and spaced calls keep the rate over
-    every window. Only after a rest a few may go out together, as many as one run needs. A rejection for too
-    many calls makes them rarer, and every call that goes well a little less so.
+    every window. Only after a rest a few may go out `together`, by default as many as it takes to store one run.
+    A rejection for too many calls makes them rarer, and every call that goes well a little less so.
     """
 
-    def __init__(self, per_second: float, *, clock: Clock = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        together: int = _TOGETHER,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._together = together
         self._usual = self._spacing = 1 / per_second
         self._clock = clock
         self._sleep = sleep
@@ -58,7 +66,7 @@ class CallRate:
         until = self._clock() + seconds
         if self._freeze is None or until > self._freeze.until:
             self._freeze = Freeze(until, reason)
-            self._next = max(self._next, until + (_TOGETHER - 1) * self._spacing)  # no burst right after it
+            self._next = max(self._next, until + (self._together - 1) * self._spacing)  # no burst right after it
 
     async def turn(self) -> None:
         """Returns when a call may go out."""
@@ -75,7 +83,7 @@ class CallRate:
 
     def _wait(self) -> float:
         now = self._clock()
-        return max(self._next - (_TOGETHER - 1) * self._spacing, self.frozen_until or 0.0) - now
+        return max(self._next - (self._together - 1) * self._spacing, self.frozen_until or 0.0) - now
 
 
 @dataclass(frozen=True, slots=True)

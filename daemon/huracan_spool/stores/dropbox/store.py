@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from operator import and_
 
 from huracan_spool import layout
 from huracan_spool.activity import UNHEARD, Progress, Stage
@@ -85,7 +86,15 @@ class DropboxStore:
             self._sessions_for(run.digest, run.by_hash()),
             self._known_run,
             self._progress,
+            has_files=run.day_folder in self._days,
         )
+        try:
+            return await self._put(run, folder)
+        except _ShownEmpty:
+            self._days.discard(run.day_folder)  # the next attempt believes it: somebody may have removed it all
+            raise
+
+    async def _put(self, run: PlannedRun, folder: _RemoteFolder) -> Stored:
         if not run.tried_before and run.day_folder not in self._days:
             await folder.claim()
         self._remember(run.day_folder)
@@ -151,6 +160,10 @@ class DropboxStore:
         return parse_record(data, content_hash, run.symbol.folder, date)
 
 
+class _ShownEmpty(TryAgain):
+    """A listing contradicts what is known. Believed, it would have files added that are there already."""
+
+
 @dataclass
 class _RemoteFolder:
     """The day's folder of one run in Dropbox; paths of the plan are relative to it."""
@@ -166,6 +179,8 @@ class _RemoteFolder:
     candles_id: str | None = None
     shared_at: str | None = None
     answer_was_lost: bool = False
+    has_files: bool = False
+    """Something lies in the folder, by what Dropbox has said so far."""
 
     @property
     def _day(self) -> str:
@@ -192,7 +207,11 @@ class _RemoteFolder:
 
     async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
         listing, recorded = [], []
-        for file in await self.looks.files_in(self._day):
+        files = await self.looks.files_in(self._day)
+        if self.has_files and not files:
+            raise _ShownEmpty(f"{self._day} is shown empty, which it was not before: its listing may be late")
+        self.has_files = bool(files)
+        for file in files:
             path = layout.canonical(file.path[len(self._day) + 1 :])
             present = Present(path, file.id, file.content_hash or file.id)
             listing.append(present)
@@ -285,6 +304,9 @@ class _RemoteFolder:
                 raise TryAgain(
                     f"{entry.path} was stored with the content hash {result.content_hash}, not {content_hash}"
                 )
+        in_the_day = [entry.path.startswith(f"{self._day}/") for entry in entries]
+        there = [isinstance(result, RemoteFile | Conflict) for result in results]
+        self.has_files = self.has_files or any(map(and_, in_the_day, there))
         for result in results:
             if isinstance(result, StoreError) and not isinstance(result, (*_SESSION_TROUBLE, Conflict, Unknown)):
                 raise result
