@@ -19,7 +19,7 @@ def choose(runs: pl.DataFrame, symbol: str, chosen: date | datetime | None = Non
     if not found:
         wanted = f" of {chosen:%Y-%m-%dT%H:%M:%SZ}" if isinstance(chosen, datetime) else f" of {chosen}"
         raise LookupError(f"there is no run{wanted if chosen else ''} of {symbol} in the archive")
-    return max(found, key=lambda place: (runs["trained_at"][place], place))
+    return max(found, key=lambda place: (runs["trained_at"][place], not runs["superseded"][place], place))
 
 
 def _fits(row: tuple[datetime, bool], chosen: date | datetime | None) -> bool:
