@@ -137,13 +137,13 @@ class Archive:
         `since` and `until` are training dates, both included. Columns: `symbol`, `date`, `trained_at` (UTC),
         `superseded`, `kinds`, `bytes`, `folder`, and then each metric by its name, with dots for what is nested.
         """
-        from huracan_spool.archive.frame import MetricsTable, runs_frame  # noqa: PLC0415 - polars takes 0.1 s
+        from huracan_spool.archive import frame  # noqa: PLC0415 - polars takes 0.1 s
 
         choice = Choice(_folder(symbol) if symbol else None, _day(since), _day(until))
         self._do(self._runs(choice))
-        kept = MetricsTable(self._home / "metrics.parquet")
-        metrics = kept.add(self._index.metrics_since(kept.upto))
-        return runs_frame(self._index.runs(choice), metrics)
+        metrics = frame.metrics_frame(frame.KeptFrame(self._home / "metrics.parquet"), self._index)
+        runs = frame.runs_frame(frame.KeptFrame(self._home / "runs.parquet"), self._index)
+        return frame.with_metrics(frame.chosen(runs, choice), metrics)
 
     def latest(self, symbol: str, *, kind: Kind | str | None = None) -> Run:
         """The run of a symbol that was trained last; with `kind`, the last that has such an artifact.

@@ -79,7 +79,7 @@ class Bringing:
         data = await in_thread(self._index.document, run.record.version)
         if data is None:
             data = await self._reader.read(run.record, MAX_RECORD_BYTES)
-            await in_thread(self._index.note_documents, [(run.record.version, data)])
+            await in_thread(self._index.note_documents, [(run.record.version, data)], are_metrics=False)
         return data
 
     async def verify(self, run: StoredRun) -> list[Difference]:

@@ -118,4 +118,4 @@ async def read_metrics(reader: Reader, index: Index, choice: Choice, progress: P
 async def _keep(index: Index, read: list[tuple[str, bytes]]) -> None:
     documents = read.copy()
     read.clear()
-    await in_thread(index.note_documents, documents)
+    await in_thread(index.note_documents, documents, are_metrics=True)

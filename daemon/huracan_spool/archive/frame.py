@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +12,22 @@ from typing import Any
 
 import polars as pl
 
-VERSION = "version"  # of the metrics; no metric's name, for those come with a dot before it if need be
-_UPTO = "huracan.upto"
+from huracan_spool.archive.index import Choice, Index
+
+VERSION = "#version"  # of the metrics
+_STAMP = "huracan.stamp"
 _INT64 = 2**63
+_AT_ONCE = 10_000  # documents, some 50 MB while they are parsed
+_RUNS = {
+    "symbol": pl.String,
+    "date": pl.String,
+    "trained_at": pl.Int64,
+    "superseded": pl.Int64,
+    "kinds": pl.String,
+    "bytes": pl.Int64,
+    "folder": pl.String,
+    VERSION: pl.String,
+}
 
 
 def flat(document: Any, prefix: str = "") -> dict[str, Any]:
@@ -84,63 +99,70 @@ def _common(one: pl.DataType, other: pl.DataType) -> pl.DataType:
     return pl.Float64() if one in numbers and other in numbers else pl.String()
 
 
-class MetricsTable:
-    """The table of all metrics read so far, in a Parquet file, so that no document is parsed twice."""
+class KeptFrame:
+    """A table beside the index, with a stamp that tells what it was made of."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._frame, self.upto = self._load()
 
-    def add(self, documents: list[tuple[int, str, bytes]]) -> pl.DataFrame:
-        """The table with these on top, which are numbered as they became known."""
-        if documents:
-            newer = table((version, body) for _, version, body in documents)
-            self._frame = joined(self._frame, newer)
-            self.upto = documents[-1][0]
-            self._keep()
-        return self._frame
-
-    def _load(self) -> tuple[pl.DataFrame, int]:
+    def load(self) -> tuple[pl.DataFrame, str] | None:
+        """None when there is none that can be read."""
         try:
-            upto = int(pl.read_parquet_metadata(self._path)[_UPTO])
-            return pl.read_parquet(self._path, memory_map=False), upto
-        except (OSError, KeyError, ValueError, pl.exceptions.PolarsError):
-            return table(()), 0
+            stamp = pl.read_parquet_metadata(self._path)[_STAMP]
+            return pl.read_parquet(self._path, memory_map=False), stamp
+        except (OSError, KeyError, pl.exceptions.PolarsError):
+            return None
 
-    def _keep(self) -> None:
+    def keep(self, frame: pl.DataFrame, stamp: str) -> None:
         """For the next process; another one may be doing the same, and either table is right."""
-        fresh = self._path.with_suffix(f".{id(self):x}.fresh")
-        self._frame.write_parquet(fresh, metadata={_UPTO: str(self.upto)})
+        fresh = self._path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.fresh")
+        frame.write_parquet(fresh, metadata={_STAMP: stamp})
         fresh.rename(self._path)
 
 
-def runs_frame(rows: list[tuple[Any, ...]], metrics: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `Index.runs`, in their order, each with the run's metrics.
+def metrics_frame(kept: KeptFrame, index: Index) -> pl.DataFrame:
+    """All metrics read so far, by their version; none is parsed twice."""
+    loaded = kept.load()
+    frame, upto = table(()), 0
+    if loaded is not None:
+        born, _, number = loaded[1].partition(" ")
+        frame, upto = (loaded[0], int(number)) if born == index.born else (frame, upto)
+    while documents := index.metrics_since(upto, _AT_ONCE):
+        frame = joined(frame, table((version, body) for _, version, body in documents))
+        upto = documents[-1][0]
+        kept.keep(frame, f"{index.born} {upto}")
+    return frame
 
-    A metric that has the name of another column keeps a dot before it.
-    """
-    schema = {
-        "symbol": pl.String,
-        "date": pl.String,
-        "trained_at": pl.Int64,
-        "superseded": pl.Int64,
-        "kinds": pl.String,
-        "bytes": pl.Int64,
-        "folder": pl.String,
-        VERSION: pl.String,
-    }
-    runs = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+
+def runs_frame(kept: KeptFrame, index: Index) -> pl.DataFrame:
+    """All runs, in the order of `Index.runs`, each with the version of its metrics."""
+    stamp = f"{index.born} {index.generation}"
+    loaded = kept.load()
+    if loaded is not None and loaded[1] == stamp:
+        return loaded[0]
+    runs = pl.DataFrame(index.runs(Choice()), schema=_RUNS, orient="row").with_columns(
         pl.col("date").str.to_date("%Y-%m-%d"),
         pl.from_epoch("trained_at", time_unit="s").cast(pl.Datetime("us", "UTC")),
         pl.col("superseded").cast(pl.Boolean),
         pl.col("kinds").str.split(","),
     )
-    own = {name for name in schema if name != VERSION}
-    names = {name: name[1:] for name in metrics.columns if name != VERSION and name[1:] not in own}
-    with_metrics = runs.join(metrics.rename(names), on=VERSION, how="left", maintain_order="left").drop(VERSION)
-    return with_metrics.select(column for column in with_metrics if not _is_empty(column, own))
+    kept.keep(runs, stamp)
+    return runs
 
 
-def _is_empty(column: pl.Series, own: set[str]) -> bool:
-    """No run of these has the metric, though others of the archive have."""
-    return column.name not in own and column.null_count() == len(column)
+def chosen(runs: pl.DataFrame, choice: Choice) -> pl.DataFrame:
+    wanted = pl.lit(value=True)
+    if choice.symbol is not None:
+        wanted &= pl.col("symbol") == choice.symbol
+    if choice.since is not None:
+        wanted &= pl.col("date") >= choice.since
+    if choice.until is not None:
+        wanted &= pl.col("date") <= choice.until
+    return runs.filter(wanted)
+
+
+def with_metrics(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """A metric that has the name of another column keeps a dot before it; one that none of these runs has is out."""
+    names = {name: name[1:] for name in metrics.columns if name[1:] not in _RUNS and name != VERSION}
+    both = runs.join(metrics.rename(names), on=VERSION, how="left", maintain_order="left").drop(VERSION)
+    return both.select(column for column in both if column.name in _RUNS or column.null_count() < len(column))

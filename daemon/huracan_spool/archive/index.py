@@ -6,6 +6,7 @@ page while a first listing goes on, and is shared by several processes. All of i
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,6 +50,7 @@ CREATE INDEX IF NOT EXISTS runs_in_order ON runs (symbol, trained_at, superseded
 CREATE TABLE IF NOT EXISTS documents (
     number INTEGER PRIMARY KEY,  -- rises: tells which are new
     version TEXT NOT NULL UNIQUE,
+    is_metrics INTEGER NOT NULL, -- else a run's record
     body BLOB NOT NULL
 );
 """
@@ -83,10 +85,11 @@ _UNREAD = (
 )
 _ALL_FILES = "SELECT path, version, size, modified, id FROM files ORDER BY path"
 _FILE = "SELECT path, version, size, modified, id FROM files WHERE path = ?"
-_NOTE_DOCUMENT = "INSERT OR IGNORE INTO documents (version, body) VALUES (?, ?)"
+_NOTE_DOCUMENT = "INSERT OR IGNORE INTO documents (version, is_metrics, body) VALUES (?, ?, ?)"
 _DOCUMENT = "SELECT body FROM documents WHERE version = ?"
-_NEW_DOCUMENTS = "SELECT number, version, body FROM documents WHERE number > ? ORDER BY number"
-_METRICS_VERSIONS = "SELECT DISTINCT metrics FROM runs WHERE metrics IS NOT NULL"
+_NEW_DOCUMENTS = (
+    "SELECT number, version, body FROM documents WHERE is_metrics AND number > ? ORDER BY number LIMIT ?"
+)
 _CLEAR = "DELETE FROM files; DELETE FROM runs; DELETE FROM touched; DELETE FROM facts; DELETE FROM documents;"
 
 
@@ -117,11 +120,24 @@ class Index:
         self._database.executescript(_SCHEMA)
         if self._fact("schema") != str(_VERSION):
             self._database.executescript(_CLEAR)
+            self._database.execute(_NOTE_FACT, ("born", secrets.token_hex(8)))
             self._database.execute(_NOTE_FACT, ("schema", str(_VERSION)))
 
     def close(self) -> None:
         with self._lock:
             self._database.close()
+
+    @property
+    def born(self) -> str:
+        """Another for each index: what was made from one is not for the other."""
+        with self._lock:
+            return self._fact("born") or ""
+
+    @property
+    def generation(self) -> int:
+        """Rises whenever a run may be another."""
+        with self._lock:
+            return int(self._fact("generation") or 0)
 
     # -- following the store
 
@@ -195,6 +211,8 @@ class Index:
                     if run.record is not None:  # else nobody says that these files are a run
                         database.execute(_NOTE_RUN, _row(run))
             database.executemany(_UNTOUCH, [(day,) for day in days])
+            if days:
+                database.execute(_NOTE_FACT, ("generation", str(int(self._fact("generation") or 0) + 1)))
             return len(days)
 
     # -- asking
@@ -242,18 +260,17 @@ class Index:
         found = (self.file(folder + place) for folder in unread.values())
         return [file for file in found if file is not None]
 
-    def note_documents(self, documents: Sequence[tuple[str, bytes]]) -> None:
+    def note_documents(self, documents: Sequence[tuple[str, bytes]], *, are_metrics: bool) -> None:
         """By version."""
         with self._change() as database:
-            database.executemany(_NOTE_DOCUMENT, documents)
+            database.executemany(_NOTE_DOCUMENT, [(version, are_metrics, body) for version, body in documents])
 
     def document(self, version: str) -> bytes | None:
         return next((body for (body,) in self._all(_DOCUMENT, (version,))), None)
 
-    def metrics_since(self, number: int) -> list[tuple[int, str, bytes]]:
-        """Number, version and body of the metrics that became known after a number."""
-        wanted = {version for (version,) in self._all(_METRICS_VERSIONS, ())}
-        return [row for row in self._all(_NEW_DOCUMENTS, (number,)) if row[1] in wanted]
+    def metrics_since(self, number: int, most: int) -> list[tuple[int, str, bytes]]:
+        """Number, version and body of the first metrics that became known after a number."""
+        return self._all(_NEW_DOCUMENTS, (number, most))
 
     # -- the database
 
