@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,13 +17,10 @@ import click
 from huracan_spool.cli import stop
 from huracan_spool.cli.common import config_option, json_option, load_settings
 from huracan_spool.cli.reading import day_of, symbol_folder
-from huracan_spool.codes import Code
-from huracan_spool.errors import Rejected
 from huracan_spool.manifest import Symbol, parse_trained_at
 from huracan_spool.receipt import Receipt
 from huracan_spool.spool import protocol
-from huracan_spool.spool.files import open_folder, open_regular, read_limited
-from huracan_spool.spool.receipts import MAX_RECEIPT_BYTES
+from huracan_spool.spool.receipts import receipts_below
 from huracan_spool.words import duration, size
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a reason may quote what a producer wrote
@@ -85,9 +81,7 @@ def history(
     """
     spool = load_settings(config).spool.path
     try:
-        chosen = (
-            each for each in _settled(spool / protocol.RECEIPTS) if _is_wanted(each, symbol, since, failed=failed)
-        )
+        chosen = (each for each in _settled(spool) if _is_wanted(each, symbol, since, failed=failed))
         runs = heapq.nlargest(limit, chosen, key=lambda run: (run.settled_at, run.run))
     except PermissionError:
         raise stop.Stop(
@@ -101,33 +95,11 @@ def history(
         click.echo("no such runs were settled on this host lately")
 
 
-def _settled(folder: Path) -> Iterator[SettledRun]:
+def _settled(spool: Path) -> Iterator[SettledRun]:
     """Raises `PermissionError`, and other `OSError`; what is no receipt is passed over."""
-    try:
-        opened = open_folder(str(folder))
-    except FileNotFoundError:
-        return
-    try:
-        for name in os.listdir(opened):
-            if not name.startswith("."):
-                with suppress(ValueError, TypeError):
-                    yield SettledRun.of(Receipt.from_json(_read(opened, name)))
-    finally:
-        os.close(opened)
-
-
-def _read(folder: int, name: str) -> bytes:
-    """Nothing of what is no file, or was pruned meanwhile."""
-    try:
-        file = open_regular(folder, name)
-    except Rejected as rejected:
-        if rejected.code == Code.UNREADABLE:
-            raise PermissionError from rejected
-        return b""
-    try:
-        return read_limited(file, MAX_RECEIPT_BYTES)
-    finally:
-        file.close()
+    for receipt in receipts_below(spool):
+        with suppress(ValueError, TypeError):
+            yield SettledRun.of(receipt)
 
 
 def _is_wanted(run: SettledRun, symbol: str | None, since: date | None, *, failed: bool) -> bool:

@@ -45,7 +45,10 @@ until_option = click.option("--until", type=day_of, help="Only runs trained on t
 @contextmanager
 def opened_archive(config: Path | None, *, local: bool) -> Iterator[Archive]:
     """With progress on stderr. What it raises ends the command, with what to do about it."""
-    from huracan_spool.archive.archive import Archive, Offline  # noqa: PLC0415 - the SDK takes long to load
+    from huracan_spool.stores.dropbox.sdk_types import load_types_only  # noqa: PLC0415 - the SDK takes long to load
+
+    load_types_only()
+    from huracan_spool.archive.archive import Archive, Offline  # noqa: PLC0415
     from huracan_spool.archive.progress import Told  # noqa: PLC0415
     from huracan_spool.archive.reader import Damaged  # noqa: PLC0415
     from huracan_spool.errors import NeedsPerson, StoreError  # noqa: PLC0415

@@ -63,10 +63,10 @@ def verify(
 
 def _receipts(spool: Path) -> list[Receipt]:
     """Of this host, if it is one that has any and they may be read."""
-    from huracan_spool.archive.receipts import receipts_in  # noqa: PLC0415 - with its caller
+    from huracan_spool.spool.receipts import receipts_below  # noqa: PLC0415 - with its caller
 
     try:
-        return list(receipts_in(spool))
+        return list(receipts_below(spool))
     except PermissionError:
         click.echo(f"the receipts in {spool} may not be read: they are left out", err=True)
         return []

@@ -11,12 +11,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
+from huracan_spool.codes import Code
 from huracan_spool.errors import Rejected
 from huracan_spool.receipt import Receipt
 from huracan_spool.spool import protocol
 from huracan_spool.spool.directory import Spool
-from huracan_spool.spool.files import open_regular, read_limited, write_durably
+from huracan_spool.spool.files import open_folder, open_regular, read_limited, write_durably
 
 MAX_RECEIPT_BYTES = 4 * 1024 * 1024
 
@@ -35,6 +37,38 @@ def read_receipt(spool: Spool, run: str) -> Receipt | None:
         receipt = Receipt.from_json(data)
         return receipt if receipt.run == run else None
     return None
+
+
+def receipts_below(spool: Path) -> Iterator[Receipt]:
+    """The receipts of a spool for a look from outside, by any user who may read them, in no order.
+
+    What is no receipt, or was pruned meanwhile, is passed over. Raises `PermissionError`, and other `OSError`.
+    """
+    try:
+        folder = open_folder(str(spool / protocol.RECEIPTS))
+    except FileNotFoundError:
+        return
+    try:
+        for name in os.listdir(folder):
+            if not name.startswith("."):
+                with suppress(ValueError):
+                    yield Receipt.from_json(_read_from_outside(folder, name))
+    finally:
+        os.close(folder)
+
+
+def _read_from_outside(folder: int, name: str) -> bytes:
+    """Nothing of what is no file, or was pruned meanwhile."""
+    try:
+        file = open_regular(folder, name)
+    except Rejected as rejected:
+        if rejected.code == Code.UNREADABLE:
+            raise PermissionError from rejected
+        return b""
+    try:
+        return read_limited(file, MAX_RECEIPT_BYTES)
+    finally:
+        file.close()
 
 
 def read_own_file(folder: int, name: str, limit: int) -> bytes | None:
