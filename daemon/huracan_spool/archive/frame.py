@@ -162,7 +162,7 @@ def chosen(runs: pl.DataFrame, choice: Choice) -> pl.DataFrame:
 
 
 def with_metrics(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """A metric with the name of another column keeps a dot before it; one that none of these runs has is left out."""
+    """A metric with the name of another column keeps a dot before it. One that none of these runs has is out."""
     names = {name: name[1:] for name in metrics.columns if name[1:] not in _RUNS and name != VERSION}
     both = runs.join(metrics.rename(names), on=VERSION, how="left", maintain_order="left").drop(VERSION)
     return both.select(column for column in both if column.name in _RUNS or column.null_count() < len(column))
