@@ -12,7 +12,7 @@ from planned_runs import FIVE, MIDDLE, NEWER, OLDER, RECORD, again, bytes_of, ex
 from structlog.testing import capture_logs
 
 from huracan_spool.emulator import Fault
-from huracan_spool.errors import NeedsPerson, StoreError
+from huracan_spool.errors import NeedsPerson, Refused, StoreError
 from huracan_spool.manifest import Kind
 from huracan_spool.stores.base import PlannedRun, Store
 
@@ -180,6 +180,20 @@ async def test_a_session_lost_before_its_commit_is_sent_again_alone(place: Dropb
     sent_twice = bytes_of(run)[[*bytes_of(run)][2]]
     once = sum(map(len, bytes_of(run).values())) + len(FIVE[Kind.CANDLES])
     assert stored.bytes_sent == once + len(sent_twice)
+
+
+async def test_bytes_that_are_refused_leave_the_run_before_in_its_place(place: DropboxPlace) -> None:
+    store = place.store()
+    await store.put(OLDER)
+    before = place.tree()
+    place.emulator.faults.add(Fault(route=APPEND_BATCH, kind="entries", entries={0: {".tag": "too_large"}}))
+
+    with pytest.raises(Refused):
+        await store.put(NEWER)
+
+    assert place.tree() == before
+    await store.put(again(NEWER))
+    assert place.tree() == expected_tree(OLDER, NEWER)
 
 
 async def test_sessions_that_are_never_kept_are_given_up_for_now(place: DropboxPlace) -> None:

@@ -42,6 +42,7 @@ class Folder:
     meddle: Callable[[Folder], None] = lambda _: None
     looks: int = 0
     added: list[str] = field(default_factory=list)
+    refuses: bool = False
 
     def put(self, path: str, content_hash: str) -> None:
         self.files[path] = content_hash
@@ -56,6 +57,10 @@ class Folder:
             by_record[p.content_hash] for p in present if layout.is_record(p.path) and p.content_hash in by_record
         ]
         return present, found
+
+    async def prepare(self, content_hashes: Sequence[str]) -> None:
+        if self.refuses:
+            raise TryAgain(f"no room for {content_hashes}")
 
     async def move(self, moves: Sequence[Move]) -> None:
         for move in moves:
@@ -99,6 +104,18 @@ async def test_a_newer_run_sends_the_older_to_its_folder():
 
     assert folder.files == second.wants | {old("090000") + place: hash_ for place, hash_ in first.wants.items()}
     assert not plan.superseded
+
+
+async def test_what_can_not_be_added_moves_nobody():
+    first, second = run("090000", model="m1"), run("100000", model="m2")
+    folder = Folder([first, second])
+    await settle(folder, first, patience()[0])
+    folder.refuses = True
+
+    with pytest.raises(TryAgain, match="no room"):
+        await settle(folder, second, patience()[0])
+
+    assert folder.files == first.wants  # nor is there a record of what is not coming
 
 
 async def test_an_older_run_goes_to_its_folder_at_once():

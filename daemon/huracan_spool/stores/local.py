@@ -3,11 +3,11 @@
 The steps, and what a crash after each leaves:
 
 1. each file is written under a temporary name in `.incoming` and synced: nothing to be seen, and the next process
-   sweeps it away. All of a run's files are ready before the first gets its name.
-2. each is renamed to a free name: some of them may be there, whole; a look at the folder tells the next attempt
-   which are missing. A power cut may take names away again, and the spool still has the run.
-3. the files of older runs are moved, each rename synced: any of them may be at the old or the new place, and the
+   sweeps it away. All of a run's files are ready before the first gets its name, and before an older run moves.
+2. the files of older runs are moved, each rename synced: any of them may be at the old or the new place, and the
    next look moves the others.
+3. each new file is renamed to a free name: some of them may be there, whole; a look at the folder tells the next
+   attempt which are missing. A power cut may take names away again, and the spool still has the run.
 4. every folder on the way to the run's files is synced: nothing that a receipt says can go any more.
 
 Every file is read back for its hash before the run counts as stored, unless this process has just hashed those
@@ -58,9 +58,9 @@ class LocalStore:
         self._swept = False
 
     async def put(self, run: PlannedRun) -> Stored:
-        with _host_trouble(self._root):
+        with _host_trouble(self._root), ExitStack() as staged:
             self._sweep()
-            folder = _LocalFolder(self._root, run, self._hashes)
+            folder = _LocalFolder(self._root, run, self._hashes, staged)
             plan = await settle(folder, run.as_known(), self._patience)
             shared = await in_thread(self._share_candles, run, folder)
             await in_thread(self._keep_names, folder.day / _base(run, plan), shared)
@@ -120,14 +120,27 @@ class _LocalFolder:
     root: Path
     run: PlannedRun
     hashes: dict[Identity, str]
+    staged: ExitStack
+    """Removes what was staged and did not get its name: on a full disk it would be in the way."""
     bytes_written: int = 0
     day: Path = field(init=False)
+    _ready: dict[str, Path] = field(default_factory=dict)
+    _stagings: int = 0
 
     def __post_init__(self) -> None:
         self.day = self.root / self.run.day_folder
 
     async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]:
         return await in_thread(self._look)
+
+    async def prepare(self, content_hashes: Sequence[str]) -> None:
+        await in_thread(self._prepare, content_hashes)
+
+    def _prepare(self, content_hashes: Sequence[str]) -> None:
+        contents = self.run.by_hash()
+        for content_hash in content_hashes:
+            if content_hash not in self._ready:
+                self._ready[content_hash] = self._stage(contents[content_hash])
 
     async def move(self, moves: Sequence[Move]) -> None:
         await in_thread(self._move, moves)
@@ -140,23 +153,25 @@ class _LocalFolder:
     def store(self, wanted: Sequence[tuple[Content, Path]]) -> bool:
         """Store contents at paths that are free or hold the same; False if one holds something else."""
         missing = [(content, path) for content, path in wanted if not os.path.lexists(path)]
-        with ExitStack() as staged:
-            temporaries = [self._stage(content, number, staged) for number, (content, _) in enumerate(missing)]
-            for temporary, (_, path) in zip(temporaries, missing, strict=True):
-                _make_folders(path.parent)
-                with suppress(FileExistsError):
-                    _rename(temporary, path)
+        temporaries = [self._staged(content) for content, _ in missing]
+        for temporary, (_, path) in zip(temporaries, missing, strict=True):
+            _make_folders(path.parent)
+            with suppress(FileExistsError):
+                _rename(temporary, path)
         return all(self._hash(path) == content.content_hash for content, path in wanted)
 
-    def _stage(self, content: Content, number: int, staged: ExitStack) -> Path:
-        """The content in a durable temporary file, hashed again while it is copied.
+    def _staged(self, content: Content) -> Path:
+        if content.content_hash in self._ready:
+            return self._ready.pop(content.content_hash)
+        return self._stage(content)
 
-        `staged` removes it in the end if it still has that name: on a full disk it would be in the way.
-        """
-        temporary = self.root / _INCOMING / f"{self.run.digest}.{number}"
+    def _stage(self, content: Content) -> Path:
+        """The content in a durable temporary file, hashed again while it is copied."""
+        temporary = self.root / _INCOMING / f"{self.run.digest}.{self._stagings}"
+        self._stagings += 1
         _make_folders(temporary.parent)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        staged.callback(temporary.unlink, missing_ok=True)
+        self.staged.callback(temporary.unlink, missing_ok=True)
         try:
             copied = _copy(content, fd)
             _set_mtime(fd, self.run.trained_at)

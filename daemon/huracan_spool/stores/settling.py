@@ -19,6 +19,10 @@ class DayFolder(Protocol):
 
     async def look(self) -> tuple[Sequence[Present], Sequence[KnownRun]]: ...
 
+    async def prepare(self, content_hashes: Sequence[str]) -> None:
+        """Do all of adding these that can be done before: it may take long, or be refused."""
+        ...
+
     async def move(self, moves: Sequence[Move]) -> None: ...
 
     async def add(self, adds: Sequence[Add]) -> None: ...
@@ -78,6 +82,9 @@ async def settle(folder: DayFolder, ours: KnownRun, patience: Patience) -> Plan:
                 "its listing is late"
             )
         done.append(plan)
+        if len(done) == 1:  # before anything shows, and before an older run leaves the fixed places
+            there = {present.content_hash for present in listing}
+            await folder.prepare([wanted for wanted in ours.wants.values() if wanted not in there])
         await folder.move(plan.moves)
         patience.forget(move.id for move in plan.moves)
         await folder.add(plan.adds)

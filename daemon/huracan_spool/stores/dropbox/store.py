@@ -222,6 +222,9 @@ class _RemoteFolder:
                 recorded += [known] if known else []
         return listing, recorded
 
+    async def prepare(self, content_hashes: Sequence[str]) -> None:
+        await self.sessions.prepare(content_hashes)
+
     async def move(self, moves: Sequence[Move]) -> None:
         if not moves:
             return
