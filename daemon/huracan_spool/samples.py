@@ -9,10 +9,12 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
 from huracan_spool.manifest import Kind
 
+_TRADED_MINUTES = 36 * 60
 REASONS = ("TAKE_PROFIT", "STOP_LOSS", "TIMEOUT", "MODEL_SIGNAL")
 
 
@@ -32,12 +34,13 @@ REALISTIC = Size(model_bytes=8 * 1024 * 1024, candles=100_000, trades=3_600)
 def write_sample(folder: Path, trained_at: datetime, seed: int, size: Size = SMALL) -> Mapping[Kind, Path]:
     """Write the five files of one run into `folder`; the same seed gives the same run."""
     rng = random.Random(seed)  # noqa: S311
-    trades = _trades(trained_at, rng, size.trades)
+    candles = _candles(trained_at, rng, size.candles)
+    trades = _trades(trained_at, rng, size.trades, [row[4] for row in candles])
     files = {
         Kind.MODEL: (folder / "model.pt", _model(rng, size.model_bytes)),
         Kind.METRICS: (folder / "metrics.json", _json(_metrics(trades))),
         Kind.FEATURES: (folder / "features.json", _json(_features())),
-        Kind.CANDLES: (folder / "candles.parquet", _candles(trained_at, rng, size.candles)),
+        Kind.CANDLES: (folder / "candles.parquet", _parquet(candles)),
         Kind.TRADES: (folder / "trades.csv", _csv(trades)),
     }
     for path, data in files.values():
@@ -56,27 +59,37 @@ def _model(rng: random.Random, size: int) -> bytes:
     return buffer.getvalue()
 
 
-def _candles(end: datetime, rng: random.Random, count: int) -> bytes:
-    import polars as pl  # noqa: PLC0415 - 0.1 s, and only here
+Candle = tuple[datetime, float, float, float, float, float]
 
-    price, rows = 150.0, []
+
+def _candles(end: datetime, rng: random.Random, count: int) -> list[Candle]:
+    """Opening, open, high, low, close and volume of each minute."""
+    price, rows = 150.0, list[Candle]()
     for number in range(count):
         opened = price
         price *= 1 + rng.gauss(0, 0.0008)
         high, low = max(opened, price) * (1 + rng.random() / 2000), min(opened, price) * (1 - rng.random() / 2000)
         moment = end - timedelta(minutes=count - number)
         rows.append((moment, opened, high, low, price, rng.expovariate(1 / 900)))
+    return rows
+
+
+def _parquet(candles: list[Candle]) -> bytes:
+    import polars as pl  # noqa: PLC0415 - 0.1 s, and only here
+
     columns = ["timestamp", "open", "high", "low", "close", "volume"]
     buffer = io.BytesIO()
-    pl.DataFrame(rows, schema=columns, orient="row").write_parquet(buffer)
+    pl.DataFrame(candles, schema=columns, orient="row").write_parquet(buffer)
     return buffer.getvalue()
 
 
-def _trades(end: datetime, rng: random.Random, count: int) -> list[dict[str, object]]:
+def _trades(end: datetime, rng: random.Random, count: int, prices: list[float]) -> list[dict[str, object]]:
+    """Of the last 36 hours, entered at the price of their minute."""
     trades = []
     for number in range(count):
-        entered = end - timedelta(hours=36) + timedelta(minutes=number * 36 * 60 / count)
-        minutes, entry = rng.randint(1, 55), round(150 + rng.gauss(0, 4), 4)
+        before_end = _TRADED_MINUTES * (1 - number / count)
+        entered = end - timedelta(minutes=before_end)
+        minutes, entry = rng.randint(1, 55), round(prices[-min(len(prices), ceil(before_end))], 4)
         bps = round(rng.gauss(4, 35), 2)
         trades.append(
             {
