@@ -72,7 +72,9 @@ class DropboxStore:
         self._root = f"/{app_folder}".rstrip("/")
         self._progress = progress
         self._looks = Looks(api)
+        # Days that we have been at: a claim there would only be in the way for a moment. And those with files.
         self._days: set[str] = set()
+        self._filled: set[str] = set()
         self._records: dict[str, KnownRun | None] = {}
         self._unfinished: dict[str, RunSessions] = {}
 
@@ -86,18 +88,20 @@ class DropboxStore:
             self._sessions_for(run.digest, run.by_hash()),
             self._known_run,
             self._progress,
-            has_files=run.day_folder in self._days,
+            has_files=run.day_folder in self._filled,
         )
         try:
             return await self._put(run, folder)
         except _ShownEmpty:
-            self._days.discard(run.day_folder)  # the next attempt believes it: somebody may have removed it all
+            folder.has_files = False  # the next attempt believes it: somebody may have removed it all
             raise
+        finally:
+            _note(self._filled, run.day_folder, is_in=folder.has_files)
 
     async def _put(self, run: PlannedRun, folder: _RemoteFolder) -> Stored:
         if not run.tried_before and run.day_folder not in self._days:
             await folder.claim()
-        self._remember(run.day_folder)
+        _note(self._days, run.day_folder, is_in=True)
         shared: str | None
         if folder.candles_id is not None:  # committed: the copy need not wait for the look
             settling = settle(folder, run.as_known(), self._patience)
@@ -126,12 +130,6 @@ class DropboxStore:
 
     def facts(self) -> StoreFacts:
         return StoreFacts(token_good_for=self._api.token_good_for())
-
-    def _remember(self, day_folder: str) -> None:
-        """A day that we have been at has a run already; a claim there would only be in the way for a moment."""
-        if len(self._days) >= _DAYS_REMEMBERED:
-            self._days.clear()
-        self._days.add(day_folder)
 
     def _sessions_for(self, digest: str, contents: Mapping[str, Content]) -> RunSessions:
         """What this process brought across already is not sent again."""
@@ -329,6 +327,16 @@ class _RemoteFolder:
                 self.candles_id = result.id
             elif isinstance(result, RemoteFile) and path.removeprefix(f"{self.root}/") in shared:
                 self.shared_at = path.removeprefix(f"{self.root}/")
+
+
+def _note(days: set[str], day: str, *, is_in: bool) -> None:
+    """Some are remembered; to know of none costs a call or two."""
+    if not is_in:
+        days.discard(day)
+        return
+    if len(days) >= _DAYS_REMEMBERED:
+        days.clear()
+    days.add(day)
 
 
 def _client_modified(trained_at: datetime) -> datetime | None:
