@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from conftest import Kept, KeptInDropbox
 from huracan_spool.emulator import Fault
 from huracan_spool.manifest import Kind
 from huracan_spool.record import rfc3339
+from support.mounts import small_disk
 from support.planting import Planted
 from support.site import COMMAND
 from support.waiting import eventually_sync
@@ -139,6 +141,42 @@ def test_a_store_that_cannot_be_asked_ends_with_a_code_and_what_to_do(in_dropbox
     assert "auth" in refused.err
     assert "127.0.0.1" in silent.err
     assert "Traceback" not in refused.err + silent.err
+
+
+def test_a_first_look_that_is_interrupted_keeps_what_it_has_read(in_dropbox: KeptInDropbox) -> None:
+    days = range(10, 16)
+    in_dropbox.plant(*(Planted(trained_at=f"2025-11-{day}T08:00:00Z", metrics={"day": day}) for day in days))
+    held = in_dropbox.emulator.faults.add(Fault(route="files/download", kind="hold", call=4))
+    process = subprocess.Popen(
+        [*COMMAND, "runs"], env=in_dropbox.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    eventually_sync(lambda: sum(call.ended is not None for call in in_dropbox.calls("download")) == len(days) - 1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    in_dropbox.emulator.faults.remove(held.number)
+    again = in_dropbox.command("runs", "--json")
+
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    assert [row["day"] for row in again.json] == list(days)
+    assert len(in_dropbox.calls("download")) == len(days) + 1
+
+
+def test_a_full_disk_is_told_and_goes_on_when_there_is_room(in_dropbox: KeptInDropbox) -> None:
+    in_dropbox.plant(Planted(files={Kind.MODEL: random.Random(1).randbytes(6_000_000)}), NEXT)
+    target = in_dropbox.home / "small"
+    with small_disk(target, 4_000_000):
+        one = in_dropbox.command("pull", "SOL/USDT", "2025-11-12", "--to", str(target))
+        many = in_dropbox.command("pull", "SOL/USDT", "--since", "2025-11-01", "--to", str(target))
+        subprocess.run(["mount", "-o", "remount,size=20000000", str(target)], check=True)
+        again = in_dropbox.command("pull", "SOL/USDT", "--since", "2025-11-01", "--to", str(target))
+        pulled = again.out.split()
+
+    assert (one.code, many.code, again.code) == (75, 75, 0)
+    assert "No space left on device" in one.err
+    assert "No space left on device" in many.err
+    assert "Traceback" not in one.err + many.err
+    assert len(pulled) == 2
 
 
 def test_offline_is_said_and_what_is_known_is_shown(in_dropbox: KeptInDropbox) -> None:

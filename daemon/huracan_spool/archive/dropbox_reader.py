@@ -11,7 +11,7 @@ from typing import Any
 
 from huracan_spool import layout
 from huracan_spool.archive.partial import Partial
-from huracan_spool.archive.pieces import PieceSink, pieces
+from huracan_spool.archive.pieces import DiskRefuses, PieceSink, pieces
 from huracan_spool.archive.reader import Damaged, Gone, ListAgain, Moved, Page, StoredFile, Wanted
 from huracan_spool.archive.zipped import ZipSink, unpack
 from huracan_spool.content_hash import content_hash
@@ -111,6 +111,8 @@ class DropboxReader:
         part = None if (offset, length) == (0, file.size) else (offset, length)
         try:
             await self._api.fetch(file.id, sink, part)
+        except DiskRefuses as refusal:
+            raise OSError(refusal.error.errno, refusal.error.strerror, str(sink.target)) from refusal
         except Missing as error:
             raise Gone(f"{file.path} is not there any more") from error
         if not sink.complete:
@@ -133,6 +135,8 @@ class DropboxReader:
             return wanted
         try:
             await self._api.fetch_folder(f"{self._root}/{folder.rstrip('/')}", sink)
+        except DiskRefuses as refusal:
+            raise OSError(refusal.error.errno, refusal.error.strerror, str(wanted[0].target)) from refusal
         except (Refused, Missing):
             return wanted
         except RouteMissing:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import wait
 from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_LOOK = 0.2  # seconds
 
 
 class Loop:
@@ -23,6 +26,9 @@ class Loop:
         """What the coroutine returns. An interruption of the waiting thread cancels it first."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            # A look now and then: polars takes SIGINT for itself, and its handler lets a wait without end go on.
+            while not wait([future], _LOOK).done:
+                pass
             return future.result()
         except BaseException:
             if future.cancel():

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from huracan_spool.archive.partial import Partial
 from huracan_spool.archive.reader import Moved
 from huracan_spool.content_hash import BLOCK
-from huracan_spool.errors import NeedsPerson
 
 # A call costs half a second beside its bytes, which one connection carries at 13 MiB a second.
 _LARGEST = 8 * BLOCK
@@ -27,14 +26,23 @@ def pieces(gaps: Sequence[tuple[int, int]], connections: int) -> list[tuple[int,
     ]
 
 
+class DiskRefuses(Exception):
+    """An `OSError` of a sink's own: raised as it is, it would pass for one of the connection's."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class PieceSink:
     """Puts the part from `offset` on, `length` bytes, into its place, and notes each block as it is whole.
 
-    `offset` is a multiple of a block. Raises `NeedsPerson` when the disk refuses.
+    `offset` is a multiple of a block. Raises `DiskRefuses`.
     """
 
     def __init__(self, partial: Partial, offset: int, length: int, moved: Moved) -> None:
         self._partial = partial
+        self.target = partial.target
         self._from = offset
         self._to = offset + length
         self._moved = moved
@@ -62,7 +70,7 @@ class PieceSink:
             while view:
                 view = self._take_of_block(view)
         except OSError as error:
-            raise disk_refuses(error, str(self._partial.target)) from error
+            raise DiskRefuses(error) from error
 
     def _take_of_block(self, view: memoryview) -> memoryview:
         """What is left of the view after the block that it begins in."""
@@ -77,7 +85,3 @@ class PieceSink:
             self._partial.have((end - 1) // BLOCK, self._block.digest())
             self._block = hashlib.sha256()
         return view[len(taken) :]
-
-
-def disk_refuses(error: OSError, path: str) -> NeedsPerson:
-    return NeedsPerson(f"{path}: {error.strerror}", hint="free space, or mend the permissions, and begin again")

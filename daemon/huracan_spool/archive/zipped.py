@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from huracan_spool.archive.partial import Partial
-from huracan_spool.archive.pieces import disk_refuses
+from huracan_spool.archive.pieces import DiskRefuses
 from huracan_spool.archive.reader import Damaged, Moved, Wanted
 from huracan_spool.content_hash import BLOCK
 
@@ -27,7 +27,6 @@ class ZipSink:
 
     def __init__(self, folder: Path, most: int, moved: Moved) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
         self._most = most
         self._moved = moved
         self.file: IO[bytes] = TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
@@ -45,7 +44,7 @@ class ZipSink:
         try:
             self.file.write(part)
         except OSError as error:
-            raise disk_refuses(error, str(self._folder)) from error
+            raise DiskRefuses(error) from error
         self.told += len(part)
         self._moved(len(part))
 
