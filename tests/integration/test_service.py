@@ -161,7 +161,7 @@ async def test_a_full_account_is_told_once_and_its_space_is_noticed(
 
 async def test_a_network_that_is_down_is_told_once_and_its_return_is_noticed(site: Site, tmp_path: Path) -> None:
     """The same port throughout, and an account that is empty when it comes back."""
-    first, *others = (make_run(number) for number in range(4))
+    first, *others = (make_run(number, symbol=f"S{number}/USDT") for number in range(4))
     options = EmulatorOptions(https=None, root=tmp_path / "dropbox", token="the-same-token")
     async with Emulator(options) as dropbox:
         site.connect(dropbox)
