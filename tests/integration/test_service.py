@@ -182,6 +182,7 @@ async def test_a_network_that_is_down_is_told_once_and_its_return_is_noticed(sit
             EmulatorOptions(http=("127.0.0.1", port), https=None, root=tmp_path / "again", token="the-same-token")
         ):
             await daemon.settled(*(run.name for run in others))
+            await daemon.logged("uploads_resumed")
     finally:
         await context.__aexit__(None, None, None)
     assert [line.event for line in daemon.lines if line.level == "warning"] == ["spool_is_odd", "uploads_paused"]
