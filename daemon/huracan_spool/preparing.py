@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from huracan_spool.codes import Code
 from huracan_spool.content_hash import Fingerprint, Hasher, fingerprint
 from huracan_spool.errors import Rejected
+from huracan_spool.hashing import hash_some, hashed
 from huracan_spool.manifest import Artifact, Kind
 from huracan_spool.receipt import ArtifactReceipt
 from huracan_spool.record import ArtifactFacts, build_record, run_digest
@@ -18,8 +18,6 @@ from huracan_spool.spool.opening import OpenRun
 from huracan_spool.stores.base import Content, PlannedRun
 from huracan_spool.threads import all_done, in_thread
 
-_HASH_STEP = 32 * 1024 * 1024  # bytes hashed in one hop to a thread: about 40 ms
-_READ = 1024 * 1024
 _SIDE_BY_SIDE = 64 * 1024 * 1024  # bytes from which on two threads hash, one for each of the two hashes
 
 
@@ -111,30 +109,15 @@ def _read_whole(files: Mapping[Kind, OpenFile]) -> dict[Kind, Fingerprint]:
     found = {}
     for kind, file in files.items():
         hasher, at = Hasher(), 0
-        while count := _hash_some(file.fd, at, hasher):
+        while count := hash_some(file.fd, at, hasher):
             at += count
         found[kind] = hasher.finish()
     return found
 
 
 async def _read(file: OpenFile) -> Fingerprint:
-    whole, blocks = await all_done([_hash(file, Hasher(blocks=False)), _hash(file, Hasher(whole=False))])
+    whole, blocks = await all_done([hashed(file.fd, Hasher(blocks=False)), hashed(file.fd, Hasher(whole=False))])
     return replace(blocks, sha256=whole.sha256)
-
-
-async def _hash(file: OpenFile, hasher: Hasher) -> Fingerprint:
-    at = 0
-    while count := await in_thread(_hash_some, file.fd, at, hasher):
-        at += count
-    return hasher.finish()
-
-
-def _hash_some(fd: int, offset: int, hasher: Hasher) -> int:
-    done = 0
-    while done < _HASH_STEP and (part := os.pread(fd, _READ, offset + done)):
-        hasher.update(part)
-        done += len(part)
-    return done
 
 
 def _check_sha256(artifact: Artifact, found: Fingerprint) -> None:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from clients import DISTURBING, RCLONE
+from clients import DISTURBING, RCLONE, rclone_environment
 from processes import COMMAND, EmulatorAddress, announcing, peak_mib, proxy
 
 STORE = Path(__file__).with_name("planted_store.py")
@@ -86,15 +86,7 @@ def pull_ours(address: EmulatorAddress, home: Path, runs: int) -> Took:
 def pull_rclone(*options: str) -> Callable[[EmulatorAddress, Path, int], Took]:
     def pull(address: EmulatorAddress, home: Path, runs: int) -> Took:
         with proxy(address) as url:
-            token = {"access_token": address.access_token, "token_type": "bearer", "expiry": "2100-01-01T00:00:00Z"}
-            environment = {
-                "HTTPS_PROXY": url,
-                "HOME": str(home),
-                "RCLONE_CONFIG": str(home / "none.conf"),
-                "RCLONE_CA_CERT": address.ca_file,
-                "RCLONE_CONFIG_DBX_TYPE": "dropbox",
-                "RCLONE_CONFIG_DBX_TOKEN": json.dumps(token),
-            }
+            environment = rclone_environment(address, url, home)
             what = "Huracan/models/training" + ("/2025-01-01/SOL-USDT" if runs == 1 else "")
             return timed([str(RCLONE), "copy", f"dbx:{what}", str(home / "runs"), *options], environment, home)
 

@@ -93,18 +93,23 @@ class Rclone:
 
     def run(self, prepared: Prepared, address: EmulatorAddress, home: Path, limit: float) -> Took:
         with proxy(address) as url:
-            token = {"access_token": address.access_token, "token_type": "bearer", "expiry": "2100-01-01T00:00:00Z"}
-            environment = {
-                "HTTPS_PROXY": url,
-                "HOME": str(home),
-                "RCLONE_CONFIG": str(home / "none.conf"),
-                "RCLONE_CA_CERT": address.ca_file,
-                "RCLONE_CONFIG_DBX_TYPE": "dropbox",
-                "RCLONE_CONFIG_DBX_TOKEN": json.dumps(token),
-            }
+            environment = rclone_environment(address, url, home)
             how = ("--transfers", "32", "--checkers", "32", "--no-check-dest", *self.options)
             command = [str(RCLONE), "copy", str(prepared.folder), f"dbx:{APP_FOLDER}", *how]
             return _run(command, environment, prepared, address, home, limit)
+
+
+def rclone_environment(address: EmulatorAddress, proxy_url: str, home: Path) -> dict[str, str]:
+    """For a remote `dbx:` that is reached through a proxy."""
+    token = {"access_token": address.access_token, "token_type": "bearer", "expiry": "2100-01-01T00:00:00Z"}
+    return {
+        "HTTPS_PROXY": proxy_url,
+        "HOME": str(home),
+        "RCLONE_CONFIG": str(home / "none.conf"),
+        "RCLONE_CA_CERT": address.ca_file,
+        "RCLONE_CONFIG_DBX_TYPE": "dropbox",
+        "RCLONE_CONFIG_DBX_TOKEN": json.dumps(token),
+    }
 
 
 @dataclass(frozen=True)

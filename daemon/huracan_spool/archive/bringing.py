@@ -12,7 +12,6 @@ from pathlib import Path
 
 from huracan_spool import layout
 from huracan_spool.archive.cache import ContentCache
-from huracan_spool.archive.hashing import hash_of_file
 from huracan_spool.archive.index import Index
 from huracan_spool.archive.progress import Progress
 from huracan_spool.archive.reader import Damaged, Moved, Reader, StoredFile, Wanted
@@ -26,6 +25,7 @@ from huracan_spool.archive.verifying import (
     of_strangers,
 )
 from huracan_spool.content_hash import content_hash
+from huracan_spool.hashing import content_hash_at
 from huracan_spool.manifest import Kind
 from huracan_spool.receipt import Receipt
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
@@ -207,7 +207,7 @@ class Bringing:
         """From an attempt that was interrupted, or from the cache."""
         file, target = wanted.file, wanted.target
         with suppress(FileNotFoundError):
-            return target.stat().st_size == file.size and hash_of_file(target) == wanted.content_hash
+            return target.stat().st_size == file.size and content_hash_at(target) == wanted.content_hash
         kept = self._cache.find(wanted.content_hash, file.size, file.modified)
         if kept is None:
             return False
@@ -259,7 +259,7 @@ def _target(name: Path, run: StoredRun, hashes: Mapping[str, str]) -> Path:
         if not target.exists():
             return target
         there = target / layout.RECORD_PLACE
-        if there.exists() and hash_of_file(there) == record:
+        if there.exists() and content_hash_at(there) == record:
             _check_sizes(target, run)
             return target
     raise Damaged(f"{name} holds something else: move it away")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from huracan_spool.archive.hashing import hash_of_file
+from huracan_spool.hashing import content_hash_at
 
 _NAME = re.compile("[0-9a-f]{64}")
 _READ_ONLY = 0o444
@@ -58,7 +58,7 @@ class ContentCache:
             status = path.stat()
         except FileNotFoundError:
             return None
-        if status.st_size != size or (status.st_mtime != modified and hash_of_file(path) != content_hash):
+        if status.st_size != size or (status.st_mtime != modified and content_hash_at(path) != content_hash):
             path.unlink(missing_ok=True)
             return None
         self.keep(path, modified)

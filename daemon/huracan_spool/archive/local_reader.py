@@ -10,10 +10,10 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from huracan_spool.archive.hashing import hash_of_open
 from huracan_spool.archive.partial import Partial
 from huracan_spool.archive.reader import Damaged, Gone, ListAgain, Moved, Page, StoredFile, Wanted
 from huracan_spool.content_hash import BLOCK
+from huracan_spool.hashing import content_hash_of
 from huracan_spool.threads import in_thread
 
 _PAGE = 2000
@@ -51,7 +51,7 @@ class LocalReader:
 
     def _hash_of(self, file: StoredFile) -> str:
         with closing(_Opened(self._root, file)) as source:
-            return hash_of_open(source.fd)
+            return content_hash_of(source.fd)
 
     def at_hand(self, file: StoredFile) -> Path | None:
         return self._root / file.id

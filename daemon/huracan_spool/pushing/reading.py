@@ -7,16 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from huracan_spool import layout
-from huracan_spool.content_hash import Fingerprint, Hasher, fingerprint
+from huracan_spool.content_hash import Hasher, fingerprint
 from huracan_spool.errors import Rejected
+from huracan_spool.hashing import hashed
 from huracan_spool.manifest import Kind
 from huracan_spool.pushing.archive import ArchivedRun, Broken, Day, why
 from huracan_spool.spool.files import OpenFile, open_folder, open_regular
 from huracan_spool.stores.base import Content, PlannedRun
 from huracan_spool.threads import in_thread
-
-_HASH_STEP = 32 * 1024 * 1024  # bytes in one hop to a thread: who is told to stop waits no longer than for these
-_READ = 1024 * 1024
 
 
 async def plan(opened: ExitStack, day: Day, run: ArchivedRun, *, tried_before: bool) -> PlannedRun:
@@ -46,7 +44,7 @@ async def _true_content(opened: ExitStack, day: Day, run: ArchivedRun, kind: Kin
 async def _content(opened: ExitStack, path: Path, wanted: str) -> Content:
     try:
         file = await in_thread(_open, opened, path)
-        found = await _hash(file.fd)
+        found = await hashed(file.fd, Hasher())
     except (Rejected, OSError) as error:
         raise Broken(why(error)) from error
     if found.content_hash != wanted:
@@ -64,18 +62,3 @@ def _open(opened: ExitStack, path: Path) -> OpenFile:
         os.close(folder)
     opened.callback(file.close)
     return file
-
-
-async def _hash(fd: int) -> Fingerprint:
-    hasher, at = Hasher(), 0
-    while count := await in_thread(_hash_some, fd, at, hasher):
-        at += count
-    return hasher.finish()
-
-
-def _hash_some(fd: int, offset: int, hasher: Hasher) -> int:
-    done = 0
-    while done < _HASH_STEP and (part := os.pread(fd, _READ, offset + done)):
-        hasher.update(part)
-        done += len(part)
-    return done

@@ -30,6 +30,7 @@ from huracan_spool import layout
 from huracan_spool.activity import UNHEARD, Progress
 from huracan_spool.content_hash import Hasher
 from huracan_spool.errors import NeedsPerson, TryAgain
+from huracan_spool.hashing import content_hash_of
 from huracan_spool.manifest import Kind
 from huracan_spool.record import MAX_RECORD_BYTES, KnownRun, parse_record
 from huracan_spool.spool.files import Identity, fsync_folder, open_folder, rename_noreplace, write_all
@@ -214,7 +215,7 @@ class _LocalFolder:
         with open(path, "rb", buffering=0) as file:
             identity = Identity.of(os.fstat(file.fileno()))
             if identity not in self.hashes:
-                self.hashes[identity] = _hash_of(file.fileno())
+                self.hashes[identity] = content_hash_of(file.fileno())
         return self.hashes[identity]
 
 
@@ -270,13 +271,6 @@ def _copy(content: Content, target: int) -> str:
     for part in _parts(content.source):
         hasher.update(part)
         write_all(target, part)
-    return hasher.finish().content_hash
-
-
-def _hash_of(fd: int) -> str:
-    hasher = Hasher()
-    for part in _parts(fd):
-        hasher.update(part)
     return hasher.finish().content_hash
 
 
