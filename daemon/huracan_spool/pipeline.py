@@ -53,7 +53,7 @@ EnterLane = Callable[[Hashable], bool]
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """Times in seconds. `run_delay` says how long a run waits after its n-th attempt.
+    """Times in seconds. `run_delay` says how long a run waits for the n-th time.
 
     `readers` runs are read at a time: reading is what takes CPU and disk from training.
     """
@@ -392,11 +392,13 @@ class Pipeline:
     async def _later(
         self, this: _Try, why: str, wish: float | None = None, *, action: str = "", store_used: bool = False
     ) -> Outcome:
-        """Wait as long as the attempts so far suggest, and no shorter than the store wished."""
+        """Wait as long as the waits so far suggest, and no shorter than the store wished.
+
+        Attempts that a kill ended are none of them: they say nothing of how the next one will go.
+        """
         wait = self._waits.setdefault(this.run, RunWait())
         repeats = wait.happened(why, self._monotonic())
-        # On a full disk the ledger does not count.
-        seconds = max(self._options.run_delay(max(this.number, wait.times)), wish or 0.0)
+        seconds = max(self._options.run_delay(wait.times), wish or 0.0)
         if repeats is not None:
             self._log.warning(
                 "run_waits",

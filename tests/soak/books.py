@@ -77,6 +77,8 @@ class HostBooks:
     def _wrong_failures(self) -> Iterator[str]:
         found = self.site.in_failed()
         for name in found:
+            if not found[name]:  # a kill before anything moved: the next failure of that name takes it
+                continue
             code = self.site.reason(name)["code"]
             if name not in self.shell.bad or self.shell.bad[name].code != code:
                 yield f"failed: {name} {code}"
