@@ -130,6 +130,19 @@ def test_a_run_of_a_day_is_the_latest_of_it_or_the_one_of_a_time(kept: Kept, arc
         archive.run("SOL/USDT", "2025-11-11")
 
 
+def test_runs_are_compared_with_the_first_of_them(kept: Kept, archive: Archive) -> None:
+    kept.plant(MORNING, EVENING, NEXT_DAY)
+
+    wide = archive.compare("SOL/USDT", ["2025-11-12", "2025-11-13"])
+    long = archive.compare("SOL/USDT", since="2025-11-13", long=True)
+
+    [sharpe] = wide.filter(wide["metric"] == "sharpe_ratio").to_dicts()
+    assert (sharpe["2025-11-12"], sharpe["2025-11-13"], sharpe["2025-11-13 difference"]) == (1.25, 2.5, 1.25)
+    assert long.select("metric", "value").rows() == [("sharpe_ratio", 2.5)]
+    with pytest.raises(RunNotFound, match="on 2025-11-14"):
+        archive.compare("SOL/USDT", ["2025-11-12", "2025-11-14"])
+
+
 def test_a_bad_symbol_or_day_says_what_is_expected(archive: Archive) -> None:
     with pytest.raises(ValueError, match="such as SOL/USDT"):
         archive.runs("../../etc")

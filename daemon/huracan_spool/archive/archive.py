@@ -145,6 +145,32 @@ class Archive:
         runs = frame.runs_frame(frame.KeptFrame(self._home / "runs.parquet"), self._index)
         return frame.with_metrics(frame.chosen(runs, choice), metrics)
 
+    def compare(
+        self,
+        symbol: str,
+        days: Iterable[Day] | None = None,
+        *,
+        since: Day | None = None,
+        until: Day | None = None,
+        long: bool = False,
+    ) -> pl.DataFrame:
+        """The metrics that are numbers, of the latest runs of some days, or of all from `since` to `until`.
+
+        A row a metric and a column a run, with differences from the first run; with `long`, a row a value. Raises
+        `RunNotFound` for a day without a run.
+        """
+        from huracan_spool.archive import comparing  # noqa: PLC0415 - polars takes 0.1 s
+
+        runs = self.runs(symbol, since, until)
+        runs = runs.filter(~runs["superseded"])
+        if days is not None:
+            wanted = [_day(day) for day in days]
+            missing = [str(day) for day in wanted if day not in set(runs["date"])]
+            if missing:
+                raise RunNotFound(f"there is no run of {_folder(symbol)} on {', '.join(missing)}")
+            runs = runs.filter(runs["date"].is_in(wanted))
+        return comparing.long(runs) if long else comparing.wide(runs)
+
     def latest(self, symbol: str, *, kind: Kind | str | None = None) -> Run:
         """The run of a symbol that was trained last; with `kind`, the last that has such an artifact.
 
