@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from kept_runs import Kept
 
-from conftest import Kept
 from huracan_spool.archive.archive import Archive, RunNotFound
 from huracan_spool.archive.candles import NoCandles, gaps, merged
 from huracan_spool.manifest import Kind
@@ -81,6 +81,15 @@ def test_times_may_have_other_names_and_types(tmp_path: Path) -> None:
     assert found["ts"].to_list() == [START + number * MINUTE for number in range(8)]
     assert found["open"].to_list() == [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0]
     assert found.columns == ["ts", "open", "extra"]
+
+
+@pytest.mark.parametrize("factor", [1, 10**3, 10**6, 10**9])
+def test_whole_numbers_may_count_seconds_or_parts_of_them(factor: int, tmp_path: Path) -> None:
+    times = [int((START + minute * MINUTE).timestamp()) * factor for minute in range(3)]
+
+    found = merged(written(tmp_path, pl.DataFrame({"Timestamp": times, "open": [1.0, 2.0, 3.0]}))).collect()
+
+    assert found["ts"].to_list() == [START + minute * MINUTE for minute in range(3)]
 
 
 def test_a_file_without_times_says_so(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from kept_runs import Kept, KeptInDropbox
 
-from conftest import Kept, KeptInDropbox
 from huracan_spool.emulator import Fault
 from huracan_spool.manifest import Kind
 from huracan_spool.record import rfc3339

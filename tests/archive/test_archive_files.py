@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from kept_runs import Kept, KeptInDropbox
 
-from conftest import Kept, KeptInDropbox
 from huracan_spool.archive.archive import Archive
 from huracan_spool.archive.reader import Damaged
 from huracan_spool.content_hash import BLOCK

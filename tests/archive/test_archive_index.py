@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
+from kept_runs import KeptInDropbox
 
-from conftest import KeptInDropbox
 from huracan_spool.archive.archive import Archive
 from huracan_spool.archive.index import Choice, Index
 from huracan_spool.archive.reader import Page, StoredFile

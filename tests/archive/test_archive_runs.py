@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from kept_runs import Kept, KeptInDropbox
 
-from conftest import Kept, KeptInDropbox
 from huracan_spool.archive.archive import Archive, Offline, RunNotFound
 from huracan_spool.emulator import Fault
 from huracan_spool.errors import TryAgain
@@ -130,6 +130,15 @@ def test_a_run_of_a_day_is_the_latest_of_it_or_the_one_of_a_time(kept: Kept, arc
         archive.run("SOL/USDT", "2025-11-11")
 
 
+def test_of_two_runs_in_one_second_the_later_one_is_meant(kept: Kept, archive: Archive) -> None:
+    twin = Planted(metrics={"sharpe_ratio": 7.0}, superseded=True)
+    kept.plant(EVENING, twin)
+
+    found = archive.run("SOL/USDT", "2025-11-12", EVENING.trained_at)
+
+    assert (found.superseded, found.metrics) == (False, EVENING.metrics)
+
+
 def test_runs_are_compared_with_the_first_of_them(kept: Kept, archive: Archive) -> None:
     kept.plant(MORNING, EVENING, NEXT_DAY)
 
@@ -139,7 +148,9 @@ def test_runs_are_compared_with_the_first_of_them(kept: Kept, archive: Archive) 
     [sharpe] = wide.filter(wide["metric"] == "sharpe_ratio").to_dicts()
     assert (sharpe["2025-11-12"], sharpe["2025-11-13"], sharpe["2025-11-13 difference"]) == (1.25, 2.5, 1.25)
     assert long.select("metric", "value").rows() == [("sharpe_ratio", 2.5)]
-    with pytest.raises(RunNotFound, match="on 2025-11-14"):
+    back = archive.compare("SOL/USDT", ["2025-11-13", "2025-11-12"])
+    assert back.filter(back["metric"] == "sharpe_ratio")["2025-11-12 difference"].to_list() == [-1.25]
+    with pytest.raises(LookupError, match="no run of 2025-11-14"):
         archive.compare("SOL/USDT", ["2025-11-12", "2025-11-14"])
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 import pytest
+from kept_runs import Kept
 
-from conftest import Kept
 from huracan_spool.archive.archive import Archive
 from huracan_spool.manifest import Kind
 from huracan_spool.samples import SMALL, moment, write_sample

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conftest import Kept
+from kept_runs import Kept
+
 from huracan_spool.archive.archive import Archive
 from huracan_spool.manifest import Kind
 from support.planting import Planted

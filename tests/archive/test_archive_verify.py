@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from kept_runs import Kept, KeptInDropbox
 
-from conftest import Kept, KeptInDropbox
 from huracan_spool.archive.archive import Archive
 from huracan_spool.manifest import Kind
 from huracan_spool.receipt import UPLOADED, ArtifactReceipt, Receipt

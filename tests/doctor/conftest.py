@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
+from advice import Advice, Doctor
 
 from support.site import Site
-
-Advice = dict[str, list[tuple[str, str, str]]]
-Doctor = Callable[..., Awaitable[tuple[int, Advice]]]
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from advice import Doctor
 
-from conftest import Doctor
 from huracan_spool.emulator import Emulator, EmulatorOptions, Fault
 from support.site import Site
 

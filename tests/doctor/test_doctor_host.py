@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from advice import Doctor
 
-from conftest import Doctor
 from support.runs import make_run
 from support.site import Site
 from support.strace import failing

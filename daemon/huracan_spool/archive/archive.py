@@ -87,15 +87,11 @@ class Archive:
         Contacts nobody. What is fetched is kept in `cache`, by default below `$XDG_CACHE_HOME`. Raises
         `ConfigurationError`.
         """
-        from huracan_spool.archive.opening import opened  # noqa: PLC0415 - settings and wiring, for this alone
+        from huracan_spool.archive.opening import configured, opened  # noqa: PLC0415 - settings, for this alone
 
-        return opened(
-            cls,
-            Path(config) if config else None,
-            local=local,
-            cache=Path(cache) if cache else None,
-            progress=progress or Silent(),
-        )
+        settings = configured(Path(config) if config else None, local=local)
+        where = Path(cache) if cache else None
+        return opened(cls, settings, local=local, cache=where, progress=progress or Silent())
 
     def close(self) -> None:
         self._loop.run(self._closing.aclose())
@@ -157,18 +153,16 @@ class Archive:
         """The metrics that are numbers, of the latest runs of some days, or of all from `since` to `until`.
 
         A row a metric and a column a run, with differences from the first run; with `long`, a row a value. Raises
-        `RunNotFound` for a day without a run.
+        `LookupError` for a day without a run.
         """
         from huracan_spool.archive import comparing  # noqa: PLC0415 - polars takes 0.1 s
+        from huracan_spool.archive.choosing import choose  # noqa: PLC0415
 
         runs = self.runs(symbol, since, until)
-        runs = runs.filter(~runs["superseded"])
-        if days is not None:
-            wanted = [_day(day) for day in days]
-            missing = [str(day) for day in wanted if day not in set(runs["date"])]
-            if missing:
-                raise RunNotFound(f"there is no run of {_folder(symbol)} on {', '.join(missing)}")
-            runs = runs.filter(runs["date"].is_in(wanted))
+        if days is None:
+            runs = runs.filter(~runs["superseded"])
+        else:
+            runs = runs[[choose(runs, _folder(symbol), _day(day)) for day in days]]
         return comparing.long(runs) if long else comparing.wide(runs)
 
     def latest(self, symbol: str, *, kind: Kind | str | None = None) -> Run:
@@ -189,7 +183,8 @@ class Archive:
         self._do(self._refresh())
         folder, its_day = _folder(symbol), _day(day)
         at = _moment(trained_at)
-        for row in self._index.runs(Choice(folder, its_day, its_day)):
+        # Of two in one second the one that is not superseded, which is the last.
+        for row in reversed(self._index.runs(Choice(folder, its_day, its_day))):
             if (not row[3]) if at is None else row[2] == int(at.timestamp()):
                 return self._run_in(row[6])
         when = f" trained at {at:%Y-%m-%dT%H:%M:%SZ}" if at else ""

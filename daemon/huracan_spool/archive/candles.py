@@ -13,11 +13,12 @@ from pathlib import Path
 
 import polars as pl
 
-from huracan_spool.formats import CANDLE_COLUMNS
+from huracan_spool import formats
 
-TIME = CANDLE_COLUMNS[0]
+TIME = formats.CANDLE_COLUMNS[0]
 _NUMBER = "file"
 _MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS = {"s": 10**6, "ms": 10**3, "us": 1}
 
 
 class NoCandles(ValueError):
@@ -99,17 +100,22 @@ def _scanned(path: Path) -> pl.LazyFrame:
     """With `ts` in UTC as its first column."""
     frame = pl.scan_parquet(path)
     schema = frame.collect_schema()
-    names = [name for name in TIME.names if name in schema]
-    if not names:
+    names = list(schema)
+    place = formats.places((TIME,), [name.lower() for name in names]).get(TIME.name)
+    if place is None:
         raise NoCandles(f"{path}: none of {', '.join(TIME.names)} is a column")
-    moment = _moment(pl.col(names[0]), schema[names[0]])
-    others = [name for name in schema if name not in TIME.names]
+    moment = _moment(frame, names[place], schema[names[place]])
+    others = [name for name in names if name.lower() not in TIME.names]
     return frame.select(moment.alias(TIME.name), *others).drop_nulls(TIME.name)
 
 
-def _moment(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    if kind.is_integer():
-        return pl.from_epoch(column, time_unit="ms").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+def _moment(frame: pl.LazyFrame, name: str, kind: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if kind.is_numeric():
+        largest = frame.select(column.abs().max()).collect().item()
+        unit = formats.unit_of_times(int(largest or 0))
+        counted = column // 1000 if unit == "ns" else column * _MICROSECONDS[unit]
+        return counted.cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if kind == pl.String:
         return column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
     if isinstance(kind, pl.Datetime) and kind.time_zone is None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from huracan_spool.archive.index import Choice, Index
 from huracan_spool.archive.progress import Progress
-from huracan_spool.archive.reader import Gone, ListAgain, Page, Reader, StoredFile
+from huracan_spool.archive.reader import Gone, ListAgain, Reader, StoredFile
 from huracan_spool.errors import TryAgain
 from huracan_spool.record import rfc3339
-from huracan_spool.threads import all_done_in_turn, in_thread
+from huracan_spool.threads import all_done_in_turn, both, in_thread
 
 _ROUNDS = 10
 _LISTINGS = 3
@@ -55,20 +55,14 @@ async def _follow(reader: Reader, index: Index, progress: Progress) -> None:
 
 async def _round(reader: Reader, index: Index, progress: Progress) -> int:
     """The number of its pages. While one is written down the next is on its way."""
-    pages, changes = 0, 0
-    coming = asyncio.ensure_future(reader.page(index.cursor or None))
-    try:
-        while True:
-            page: Page = await coming
-            if page.has_more:
-                coming = asyncio.ensure_future(reader.page(page.cursor))
-            await in_thread(index.take, page)
-            pages, changes = pages + 1, changes + len(page.changes)
-            if not page.has_more:
-                return pages
-            progress.update("listing the store", changes, None, "files")
-    finally:
-        coming.cancel()
+    page, pages, changes = await reader.page(index.cursor or None), 1, 0
+    while page.has_more:
+        changes += len(page.changes)
+        progress.update("listing the store", changes, None, "files")
+        page, _ = await both(reader.page(page.cursor), in_thread(index.take, page))
+        pages += 1
+    await in_thread(index.take, page)
+    return pages
 
 
 @asynccontextmanager

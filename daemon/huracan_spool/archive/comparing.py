@@ -9,8 +9,8 @@ from collections import Counter
 
 import polars as pl
 
-# What a run is; every other column is a metric.
-IDENTITY = ("symbol", "date", "trained_at", "superseded", "kinds", "bytes", "folder")
+from huracan_spool.archive.frame import IDENTITY
+
 DIFFERENCE, PERCENT = " difference", " percent"
 
 

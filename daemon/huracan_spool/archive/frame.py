@@ -28,6 +28,8 @@ _RUNS = {
     "folder": pl.String,
     VERSION: pl.String,
 }
+# What a run is, in the order of the columns; every other one is a metric.
+IDENTITY = tuple(name for name in _RUNS if name != VERSION)
 
 
 def flat(document: Any, prefix: str = "") -> dict[str, Any]:
@@ -165,4 +167,4 @@ def with_metrics(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     """A metric with the name of another column keeps a dot before it. One that none of these runs has is out."""
     names = {name: name[1:] for name in metrics.columns if name[1:] not in _RUNS and name != VERSION}
     both = runs.join(metrics.rename(names), on=VERSION, how="left", maintain_order="left").drop(VERSION)
-    return both.select(column for column in both if column.name in _RUNS or column.null_count() < len(column))
+    return both.select(column for column in both if column.name in IDENTITY or column.null_count() < len(column))

@@ -39,9 +39,13 @@ def _quiet() -> None:
         )
 
 
-def opened(make: type[A], config: Path | None, *, local: bool, cache: Path | None, progress: Progress) -> A:
+def configured(config: Path | None, *, local: bool) -> Settings:
+    """Raises `ConfigurationError`."""
+    return load(config, os.environ, secrets_needed=not local)
+
+
+def opened(make: type[A], settings: Settings, *, local: bool, cache: Path | None, progress: Progress) -> A:
     _quiet()
-    settings = load(config, os.environ, secrets_needed=not local)
     loop, closing = Loop(), AsyncExitStack()
     try:
         reader = loop.run(_reader(settings, closing, local=local))

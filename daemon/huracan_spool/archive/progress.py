@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Protocol, TextIO
 
+from huracan_spool import words
+
 _STEP = 0.1  # seconds between two pictures on a terminal
 _LINE = 10.0  # between two lines in a file
 _WIDTH = 24
@@ -65,16 +67,8 @@ def picture(doing: str, done: int, total: int | None, unit: str, seconds: float)
     filled = round(share * _WIDTH)
     left = seconds * (1 - share) / share if share else 0.0
     bar = "█" * filled + "░" * (_WIDTH - filled)
-    return f"{doing}  {bar} {share:4.0%}  {amount} of {_amount(total, unit)}  {_duration(left)} left"
+    return f"{doing}  {bar} {share:4.0%}  {amount} of {_amount(total, unit)}  {words.duration(left)} left"
 
 
 def _amount(count: int, unit: str) -> str:
-    if unit != "bytes":
-        return f"{count:,}{f' {unit}' if unit else ''}"
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return words.size(count) if unit == "bytes" else f"{words.number(count)} {unit}".rstrip()

@@ -49,13 +49,16 @@ def opened_archive(config: Path | None, *, local: bool) -> Iterator[Archive]:
 
     load_types_only()
     from huracan_spool.archive.archive import Archive, Offline  # noqa: PLC0415
+    from huracan_spool.archive.opening import opened  # noqa: PLC0415
     from huracan_spool.archive.progress import Told  # noqa: PLC0415
     from huracan_spool.archive.reader import Damaged  # noqa: PLC0415
     from huracan_spool.errors import NeedsPerson, StoreError  # noqa: PLC0415
 
-    log_to_stderr(load_settings(config, secrets_needed=not local))
+    settings = load_settings(config, secrets_needed=not local)
+    log_to_stderr(settings)
     try:
-        with warnings.catch_warnings(), Archive.open(config, local=local, progress=Told()) as archive:
+        opening = opened(Archive, settings, local=local, cache=None, progress=Told())
+        with warnings.catch_warnings(), opening as archive:
             warnings.simplefilter("always", Offline)
             warnings.showwarning = _show
             yield archive

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from huracan_spool import words
+from huracan_spool.archive.frame import IDENTITY
 from huracan_spool.archive.report import figures
 from huracan_spool.archive.report.candle_charts import candle_drawings
 from huracan_spool.archive.report.choice import metrics_that_matter
@@ -93,16 +94,13 @@ def tell(material: Material) -> Story:
     return Story(
         material=material,
         metrics=tuple(metric_drawings(runs, chosen, material.place)),
-        metrics_left_out=len(runs.columns) - len(chosen) - _IDENTITIES,
+        metrics_left_out=len(runs.columns) - len(chosen) - len(IDENTITY),
         figures=tuple(_figures(material, chosen[:_KEY_FIGURES])),
         equity=_equity(material.trades),
         by_reason=_grouped(trades, "exit_reason", "Returns by exit reason"),
         by_regime=_grouped(trades, "market_regime", "Returns by market regime"),
         candles=_candles(material.candles, trades),
     )
-
-
-_IDENTITIES = 7
 
 
 def before(material: Material) -> int | None:

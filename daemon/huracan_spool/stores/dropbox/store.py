@@ -72,8 +72,7 @@ class DropboxStore:
         self._root = f"/{app_folder}".rstrip("/")
         self._progress = progress
         self._looks = Looks(api)
-        # Days that we have been at: a claim there would only be in the way for a moment. And those with files.
-        self._days: set[str] = set()
+        # Days in which files were seen: a claim there would only be in the way for a moment.
         self._filled: set[str] = set()
         self._records: dict[str, KnownRun | None] = {}
         self._unfinished: dict[str, RunSessions] = {}
@@ -96,12 +95,11 @@ class DropboxStore:
             folder.has_files = False  # the next attempt believes it: somebody may have removed it all
             raise
         finally:
-            _note(self._filled, run.day_folder, is_in=folder.has_files)
+            self._remember(run.day_folder, has_files=folder.has_files)
 
     async def _put(self, run: PlannedRun, folder: _RemoteFolder) -> Stored:
-        if not run.tried_before and run.day_folder not in self._days:
+        if not run.tried_before and not folder.has_files:
             await folder.claim()
-        _note(self._days, run.day_folder, is_in=True)
         shared: str | None
         if folder.candles_id is not None:  # committed: the copy need not wait for the look
             settling = settle(folder, run.as_known(), self._patience)
@@ -130,6 +128,14 @@ class DropboxStore:
 
     def facts(self) -> StoreFacts:
         return StoreFacts(token_good_for=self._api.token_good_for())
+
+    def _remember(self, day: str, *, has_files: bool) -> None:
+        if not has_files:
+            self._filled.discard(day)
+            return
+        if len(self._filled) >= _DAYS_REMEMBERED:
+            self._filled.clear()  # to know of none costs a call or two
+        self._filled.add(day)
 
     def _sessions_for(self, digest: str, contents: Mapping[str, Content]) -> RunSessions:
         """What this process brought across already is not sent again."""
@@ -327,16 +333,6 @@ class _RemoteFolder:
                 self.candles_id = result.id
             elif isinstance(result, RemoteFile) and path.removeprefix(f"{self.root}/") in shared:
                 self.shared_at = path.removeprefix(f"{self.root}/")
-
-
-def _note(days: set[str], day: str, *, is_in: bool) -> None:
-    """Some are remembered; to know of none costs a call or two."""
-    if not is_in:
-        days.discard(day)
-        return
-    if len(days) >= _DAYS_REMEMBERED:
-        days.clear()
-    days.add(day)
 
 
 def _client_modified(trained_at: datetime) -> datetime | None:
