@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from kept_runs import KeptInDropbox
+from kept_runs import Kept, KeptInDropbox
 
 from huracan_spool.archive.archive import Archive
 from huracan_spool.archive.index import Choice, Index
@@ -111,3 +111,32 @@ def test_an_index_of_another_version_is_begun_anew(tmp_path: Path) -> None:
     assert index.born != born
     assert index.runs(Choice()) == []
     index.close()
+
+
+def index_of(kept: Kept) -> Path:
+    return next((kept.home / "cache").rglob("index.sqlite"))
+
+
+def test_what_is_no_database_any_more_is_begun_anew(kept: Kept) -> None:
+    kept.plant(Planted())
+    before = kept.command("runs").out
+    index_of(kept).write_bytes(random.Random(1).randbytes(8192))
+
+    again = kept.command("runs")
+
+    assert (again.code, again.out, again.err) == (0, before, "")
+
+
+def test_damage_that_shows_later_is_told_with_what_to_do(kept: Kept) -> None:
+    kept.plant(Planted())
+    kept.command("runs")
+    with index_of(kept).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096 * 40)
+
+    done = kept.command("runs")
+
+    assert (done.code, done.out) == (75, "")
+    assert f"remove {index_of(kept)}" in done.err
+    index_of(kept).unlink()
+    assert kept.command("runs").code == 0

@@ -6,6 +6,7 @@ page while a first listing goes on, and is shared by several processes. All of i
 
 from __future__ import annotations
 
+import errno
 import secrets
 import sqlite3
 import threading
@@ -110,52 +111,57 @@ class Choice(NamedTuple):
 
 
 class Index:
-    """Used by several threads, one at a time, and by several processes. Raises `sqlite3.Error`."""
+    """Used by several threads, one at a time, and by several processes. Raises `OSError` for what SQLite meets.
+
+    A file that is no database any more is replaced; damage that shows later is told with what to do.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+        self._path = path
         self._lock = threading.Lock()
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
+        with self._told():
+            self._database = _connected(path)
+            self._begin()
+
+    def _begin(self) -> None:
         if self._fact("schema") != str(_VERSION):
             self._database.executescript(_CLEAR)
             self._database.execute(_NOTE_FACT, ("born", secrets.token_hex(8)))
             self._database.execute(_NOTE_FACT, ("schema", str(_VERSION)))
 
     def close(self) -> None:
-        with self._lock:
+        with self._alone():
             self._database.close()
 
     @property
     def born(self) -> str:
         """Another for each index: what was made from one is not for the other."""
-        with self._lock:
+        with self._alone():
             return self._fact("born") or ""
 
     @property
     def generation(self) -> int:
         """Rises whenever a run may be another."""
-        with self._lock:
+        with self._alone():
             return int(self._fact("generation") or 0)
 
     # -- following the store
 
     @property
     def cursor(self) -> str | None:
-        with self._lock:
+        with self._alone():
             return self._fact("cursor")
 
     @property
     def complete(self) -> bool:
         """Whether a whole listing has ended once."""
-        with self._lock:
+        with self._alone():
             return self._fact("complete") is not None
 
     @property
     def as_of(self) -> str | None:
         """When the store was last asked, RFC 3339 in UTC."""
-        with self._lock:
+        with self._alone():
             return self._fact("as_of")
 
     def begin_anew(self) -> None:
@@ -229,7 +235,7 @@ class Index:
 
     def files_in(self, folder: str) -> list[StoredFile]:
         """The files below a folder, which ends with a slash."""
-        with self._lock:
+        with self._alone():
             return list(self._files_in(self._database, folder.lower()))
 
     def file(self, path: str) -> StoredFile | None:
@@ -237,7 +243,7 @@ class Index:
 
     def strangers(self) -> Iterator[StoredFile]:
         """Files that are neither a run's nor shared candles."""
-        with self._lock:
+        with self._alone():
             for day, files in groupby(
                 map(_file, self._database.execute(_ALL_FILES)), lambda file: day_of(file.path)
             ):
@@ -275,19 +281,32 @@ class Index:
     # -- the database
 
     @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            what_to_do = f"; remove {self._path}: all of it can be had again" if _is_damage(error) else ""
+            raise OSError(errno.EIO, f"the index can't be used: {error}{what_to_do}", str(self._path)) from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._told():
+            yield self._database
+
+    @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
+        with self._alone() as database:
+            database.execute("BEGIN IMMEDIATE")
             try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+                yield database
+                database.execute("COMMIT")
+            finally:
+                if database.in_transaction:  # SQLite itself gives up some that fail
+                    database.execute("ROLLBACK")
 
     def _all(self, statement: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
-        with self._lock:
-            return self._database.execute(statement, values).fetchall()
+        with self._alone() as database:
+            return database.execute(statement, values).fetchall()
 
     def _files_in(self, database: sqlite3.Connection, folder: str) -> Iterable[StoredFile]:
         return map(_file, database.execute(_FILES_IN, (folder, folder[:-1] + "0")))
@@ -320,3 +339,31 @@ def _row(run: StoredRun) -> tuple[object, ...]:
         run.size,
         metrics.version if metrics else None,
     )
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """The file, not the disk or our statement: for those there are subclasses."""
+    return type(error) is sqlite3.DatabaseError

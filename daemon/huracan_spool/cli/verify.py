@@ -19,6 +19,7 @@ from huracan_spool.cli.reading import (
     symbol_folder,
     until_option,
 )
+from huracan_spool.words import of
 
 if TYPE_CHECKING:
     from huracan_spool.receipt import Receipt
@@ -57,7 +58,8 @@ def verify(
     else:
         for each in found.differences:
             click.echo(f"{each.problem:10}  {each.path}  {each.detail}".rstrip())
-        click.echo(f"{found.runs:,} runs, {found.files:,} files, {len(found.differences):,} differences", err=True)
+        counts = ((found.runs, "run"), (found.files, "file"), (len(found.differences), "difference"))
+        click.echo(", ".join(of(count, name, f"{name}s") for count, name in counts), err=True)
     raise SystemExit(stop.NOT_SO if found.differences else 0)
 
 
