@@ -20,7 +20,7 @@ from huracan_spool.archive.cache import ContentCache
 from huracan_spool.archive.catching_up import catch_up, read_metrics
 from huracan_spool.archive.index import Choice, Index
 from huracan_spool.archive.loop import Loop
-from huracan_spool.archive.progress import Progress, Silent
+from huracan_spool.archive.progress import Progress, Told
 from huracan_spool.archive.reader import Reader
 from huracan_spool.archive.run import Run
 from huracan_spool.archive.tree import StoredRun, runs_of
@@ -84,14 +84,14 @@ class Archive:
     ) -> Self:
         """The store of the configuration: Dropbox, or the local archive, which is taken too if `local` is true.
 
-        Contacts nobody. What is fetched is kept in `cache`, by default below `$XDG_CACHE_HOME`. Raises
-        `ConfigurationError`.
+        Contacts nobody. What is fetched is kept in `cache`, by default below `$XDG_CACHE_HOME`. `progress` hears of
+        what takes long, by default stderr; `Silent` keeps it to itself. Raises `ConfigurationError`.
         """
         from huracan_spool.archive.opening import configured, opened  # noqa: PLC0415 - settings, for this alone
 
         settings = configured(Path(config) if config else None, local=local)
         where = Path(cache) if cache else None
-        return opened(cls, settings, local=local, cache=where, progress=progress or Silent())
+        return opened(cls, settings, local=local, cache=where, progress=progress or Told())
 
     def close(self) -> None:
         self._loop.run(self._closing.aclose())

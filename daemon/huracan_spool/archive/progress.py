@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from huracan_spool import words
@@ -24,6 +25,8 @@ class Progress(Protocol):
 
 
 class Silent:
+    """For those who want none."""
+
     def update(self, doing: str, done: int, total: int | None, unit: str = "") -> None: ...
 
     def end(self) -> None: ...
@@ -32,15 +35,16 @@ class Silent:
 class Told:
     """On a terminal a bar; elsewhere a line now and then, of what takes long."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
-        self._bar = stream.isatty()
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._bar = self._stream.isatty()
         self._doing = ""
         self._began = self._next = 0.0
         self._shown = False
 
     def update(self, doing: str, done: int, total: int | None, unit: str = "") -> None:
-        now = time.monotonic()
+        now = self._clock()
         if doing != self._doing:
             self.end()
             self._doing, self._began, self._next = doing, now, now + (_STEP if self._bar else _LINE)
