@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,9 +21,14 @@ hypothesis.settings.load_profile("huracan-spool")
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """A daemon in the test's own process sets it up for itself."""
-    before = structlog.get_config()
+    before, root = structlog.get_config(), logging.getLogger()
+    level, handlers = root.level, root.handlers.copy()
     yield
     structlog.configure(**before)
+    root.setLevel(level)
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

@@ -216,7 +216,13 @@ _SAID_BETTER = {("asyncio", "socket.send() raised exception.")}
 
 
 class _LibraryMessages(logging.Handler):
-    """What aiohttp, asyncio and watchdog have to say, as an event of ours."""
+    """What aiohttp, asyncio and watchdog have to say, as an event of ours.
+
+    From warnings on, whatever level one of them has set for itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
 
     def emit(self, record: logging.LogRecord) -> None:
         if (record.name, record.msg) in _SAID_BETTER:

@@ -256,6 +256,16 @@ def test_libraries_speak_in_an_event_of_ours() -> None:
     ]
 
 
+def test_a_library_that_is_talkative_by_itself_is_heard_from_warnings_on() -> None:
+    logged = Logged()
+    library = logging.getLogger("talkative")
+    library.setLevel(logging.DEBUG)
+    library.debug("detail")
+    library.info("news")
+    library.warning("trouble")
+    assert logged.lines == [f"[{STAMP}] [warning] library_message logger=talkative message=trouble"]
+
+
 def test_what_asyncio_says_of_a_lost_connection_is_left_to_the_call_that_fails_of_it() -> None:
     logged = Logged()
     logging.getLogger("asyncio").warning("socket.send() raised exception.")
